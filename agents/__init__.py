@@ -1,0 +1,1 @@
+"""The scientist: goals, the two minds, the LangGraph campaign and its budgets."""

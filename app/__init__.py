@@ -1,0 +1,1 @@
+"""The command line, review of experiments, and reports."""

@@ -1,0 +1,1 @@
+"""Benchmarks: predict, explain, discover, falsify, and the founding panel."""

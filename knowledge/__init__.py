@@ -1,0 +1,1 @@
+"""Claims, predictions, evidence; the append-only ledger; e-values; truth maintenance; semantic index."""

@@ -1,0 +1,1 @@
+"""The virtual cell: vocabulary, data, priors, predictors and their uncertainty. Knows nothing above it."""
