@@ -1,0 +1,1 @@
+"""Two minds, one interface: the built-in one and any OpenAI-compatible LLM."""

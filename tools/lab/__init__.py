@@ -1,0 +1,1 @@
+"""Lab executors: one protocol, several labs."""

@@ -1,0 +1,1 @@
+"""Wells in one shape (AnnData), from the registry or the user's own file."""
