@@ -1,4 +1,4 @@
-"""The decisions a mind takes. Names and words only: every number, verdict, ranking and approval is computed elsewhere."""
+"""The decisions a mind takes: names and words only. Numbers, verdicts, rankings, approvals are computed elsewhere."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ from typing import Literal, Protocol
 
 from pydantic import Field
 
-from ...knowledge.claims import Approval, Arm, Design
-from ...world_model.vocabulary import Frozen
+from ...knowledge.claims import Approval, Design
+from ...world_model.vocabulary import Arm, Frozen
 
 RunState = Literal["queued", "running", "done", "failed", "needs_human"]
 
