@@ -101,32 +101,42 @@ class Arm(Frozen):
 
 
 class Population(Frozen):
-    """Reference distribution over other contexts: readings become (x - mean) / sd."""
+    """Reference distribution over other contexts: readings of this block become (x - mean) / sd."""
 
     mean: float
     sd: float = Field(gt=0)
     n: int = Field(ge=2)
+    block: str = ""  # the screen or plate it was taken on; "" = any
 
 
 class Contrast(Frozen):
     """theta = sum of weight x mean(arm); treated minus control is ((+1, t), (-1, c)).
 
-    Synergy beyond additivity is +1 AB, -1 A, -1 B, +1 control. With ``population`` the readings are
-    standardised against other contexts first, and a single arm is enough.
+    Synergy beyond additivity is +1 AB, -1 A, -1 B, +1 control. With ``populations`` (one for each block)
+    the readings are standardised against other contexts first, and a single arm is enough.
     """
 
     terms: tuple[tuple[float, Arm], ...] = Field(min_length=1)
-    population: Population | None = None
+    populations: tuple[Population, ...] = ()
 
     @model_validator(mode="after")
     def _has_reference(self) -> Contrast:
-        if self.population is None and not math.isclose(sum(w for w, _ in self.terms), 0.0, abs_tol=1e-9):
+        if not self.populations and not math.isclose(sum(w for w, _ in self.terms), 0.0, abs_tol=1e-9):
             raise ValueError("a contrast without a reference population needs weights that sum to zero (a control)")
         return self
 
     @property
     def arms(self) -> tuple[Arm, ...]:
         return tuple(arm for _, arm in self.terms)
+
+    def standardise(self, value: float, block: str) -> float | None:
+        """The reading as it enters the contrast; None when its block has no reference population."""
+        if not self.populations:
+            return value
+        for reference in self.populations:
+            if reference.block in ("", block):
+                return (value - reference.mean) / reference.sd
+        return None
 
 
 class Query(Frozen):
