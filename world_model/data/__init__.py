@@ -1,1 +1,1 @@
-"""Wells in one shape (AnnData), from the registry or the user's own file."""
+"""Real measurements behind one shape: wells, conditions, arms, and the registry that finds them."""

@@ -1,0 +1,172 @@
+"""From wells to conditions: the relative change of each condition against its matched control.
+
+For readout r, a condition with wells i in blocks b (context, batch, time), and control wells of the same
+block with mean c_b over m_b wells:
+
+    delta = mean_i (x_i - c_b(i))
+    se^2  = s_t^2 / n + sum_b (n_b / n)^2 s_c^2 / m_b
+
+Well variances are moderated, s^2 = (ssd + d0 s0^2) / (df + d0): s0^2 is pooled over all conditions of the
+readout and d0 = 4 prior degrees of freedom (the form of Smyth 2004, doi:10.2202/1544-6115.1027), so that
+two replicates that agree by chance do not pass for a precise measurement.
+Where a data set has no controls (GDSC), delta is the mean reading itself and c_b = 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import BadInput
+from .dataset import Dataset
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+CONDITION = ("context", "perturbation", "kind", "dose", "time_h")
+BLOCK = ("context", "batch", "time_h")
+PRIOR_DF = 4.0
+
+
+@dataclass(frozen=True)
+class ConditionTable:
+    """n conditions x r readouts. NaN = not measured.
+
+    conditions: columns context, perturbation, kind, dose, time_h, one row a condition.
+    delta: (n, r) relative change. se: (n, r) its standard error. n_wells: (n, r) treated wells used.
+    wells: the treated wells' ids of each condition.
+    """
+
+    conditions: pd.DataFrame
+    delta: NDArray[np.float64]
+    se: NDArray[np.float64]
+    n_wells: NDArray[np.int64]
+    readouts: tuple[str, ...]
+    wells: tuple[tuple[str, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.conditions)
+
+    def subset(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> ConditionTable:
+        index = np.arange(len(self))[rows]
+        return ConditionTable(
+            self.conditions.iloc[index].reset_index(drop=True), self.delta[index], self.se[index],
+            self.n_wells[index], self.readouts, tuple(self.wells[i] for i in index),
+        )  # fmt: skip
+
+
+def effects(dataset: Dataset, rows: NDArray[np.int64] | None = None) -> ConditionTable:
+    """The change of every condition present in ``rows`` (default: all wells).
+
+    Only wells in ``rows`` are read, controls included: what is held out stays unseen.
+    Raises BadInput where ``rows`` holds no treated well.
+    """
+    obs, X = dataset.wells.obs, np.asarray(dataset.wells.X)
+    rows = np.arange(len(obs)) if rows is None else np.asarray(rows, dtype=np.int64)
+    if len(rows) != len(obs) or not np.array_equal(rows, np.arange(len(obs))):
+        obs, X = obs.iloc[rows], X[rows]
+    control = obs["control"].to_numpy(bool)
+    treated = np.flatnonzero(~control)
+    if not len(treated):
+        raise BadInput(f"{dataset.name}: no treated wells to compute effects from")
+    group, conditions = _groups(obs.iloc[treated], CONDITION)
+    T = _Groups(X[treated], group, len(conditions))
+    s0 = T.pooled_variance()
+    n_wells = T.n.astype(np.int64)
+    if dataset.has_controls:
+        delta, control_part = _against_control(obs, X, control, treated, group, len(conditions))
+    else:
+        delta, control_part = T.mean, np.zeros_like(T.mean)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        se = np.sqrt(T.moderated_variance(s0) / T.n + control_part)
+    ids = obs.index.to_numpy()[treated]
+    order = np.argsort(group, kind="stable")
+    parts = np.split(ids[order], np.cumsum(np.bincount(group, minlength=len(conditions)))[:-1])
+    measured = np.isfinite(delta)
+    return ConditionTable(
+        conditions, delta, np.where(measured, se, np.nan), np.where(measured, n_wells, 0), dataset.readouts,
+        tuple(tuple(part) for part in parts),
+    )  # fmt: skip
+
+
+def noise_sd(dataset: Dataset, rows: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    """(r,) sd of one well around its condition (same context, batch, time, dose), pooled; NaN without replicates."""
+    obs, X = dataset.wells.obs, np.asarray(dataset.wells.X)
+    if rows is not None:
+        obs, X = obs.iloc[rows], X[rows]
+    group, table = _groups(obs, (*CONDITION, "batch"))
+    return np.asarray(np.sqrt(_Groups(X, group, len(table)).pooled_variance()))
+
+
+class _Groups:
+    """Count, mean and sum of squared deviations of each group and readout, NaN left out. All (g, r)."""
+
+    def __init__(self, X: NDArray[np.float64], group: NDArray[np.int64], n_groups: int) -> None:
+        measured = np.isfinite(X)
+        self.n = _sum_by(measured.astype(float), group, n_groups)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            self.mean = _sum_by(np.where(measured, X, 0.0), group, n_groups) / self.n
+        residual = np.where(measured, X - self.mean[group], 0.0)
+        self.ssd = _sum_by(residual**2, group, n_groups)
+
+    def pooled_variance(self) -> NDArray[np.float64]:
+        """(r,) variance within groups; NaN where no group has two wells."""
+        df = np.maximum(self.n - 1, 0).sum(0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(self.ssd.sum(0) / df)
+
+    def moderated_variance(self, prior: NDArray[np.float64]) -> NDArray[np.float64]:
+        df = np.maximum(self.n - 1, 0)
+        return np.asarray((self.ssd + PRIOR_DF * prior) / (df + PRIOR_DF))
+
+
+def _against_control(
+    obs: pd.DataFrame, X: NDArray[np.float64], control: NDArray[np.bool_], treated: NDArray[np.int64],
+    group: NDArray[np.int64], n_groups: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+    """delta (g, r) and the control's share of its variance (g, r)."""
+    block, blocks = _groups(obs, BLOCK)
+    C = _Groups(X[control], block[control], len(blocks))
+    c_var = C.moderated_variance(C.pooled_variance())
+    D = X[treated] - C.mean[block[treated]]
+    pair, _ = _codes(group * len(blocks) + block[treated])
+    P = _Groups(D, pair, int(pair.max()) + 1)
+    first = np.unique(pair, return_index=True)[1]
+    g, b = group[first], block[treated][first]
+    n = _sum_by(P.n, g, n_groups)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        delta = _sum_by(np.nan_to_num(P.mean) * P.n, g, n_groups) / n
+        share = (P.n / n[g]) ** 2 * c_var[b] / C.n[b]
+    return delta, _sum_by(np.where(P.n > 0, share, 0.0), g, n_groups)
+
+
+def _groups(obs: pd.DataFrame, columns: tuple[str, ...]) -> tuple[NDArray[np.int64], pd.DataFrame]:
+    """Group number of each row, and one row of ``columns`` per group, sorted by their codes."""
+    code = np.zeros(len(obs), dtype=np.int64)
+    for column in columns:
+        values = obs[column]
+        if values.dtype == "category":
+            part, size = values.cat.codes.to_numpy(np.int64), len(values.cat.categories)
+        else:
+            part, size = _codes(values.to_numpy(float))
+        code, _ = _codes(code * size + part)
+    first = np.unique(code, return_index=True)[1]
+    table = obs.iloc[first][list(columns)].reset_index(drop=True)
+    return code, table
+
+
+def _codes(values: NDArray[np.float64] | NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """Dense codes in sorted order (NaN counts as one value) and their number."""
+    unique, inverse = np.unique(values, return_inverse=True)
+    return inverse.reshape(-1).astype(np.int64), len(unique)
+
+
+def _sum_by(values: NDArray[np.float64], group: NDArray[np.int64], n_groups: int) -> NDArray[np.float64]:
+    """(n, r) summed to (n_groups, r)."""
+    out = np.empty((n_groups, values.shape[1]))
+    for j in range(values.shape[1]):
+        out[:, j] = np.bincount(group, weights=values[:, j], minlength=n_groups)
+    return out
