@@ -1,0 +1,42 @@
+"""What a campaign may spend. Checked in code before every spending; no mind can raise it."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ..world_model.errors import BadInput
+from ..world_model.vocabulary import Frozen
+
+
+class Budget(Frozen):
+    """wells: revealed or run in all; cycles: rounds of the loop; hours: wall time; usd: LLM money."""
+
+    wells: int = Field(default=192, ge=1)
+    cycles: int = Field(default=6, ge=1, le=1000)
+    hours: float = Field(default=8.0, gt=0)
+    usd: float = Field(default=0.0, ge=0)
+
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """From "wells=96,hours=8,usd=5"; unknown keys and unparsable numbers raise BadInput."""
+        values: dict[str, float] = {}
+        for part in filter(None, (p.strip() for p in text.split(","))):
+            name, _, number = part.partition("=")
+            if name not in cls.model_fields:
+                raise BadInput(f"Unknown budget {name!r}", cure=f"use {', '.join(cls.model_fields)}, as in wells=96,hours=8")
+            try:
+                values[name] = float(number)
+            except ValueError:
+                raise BadInput(f"The budget {part!r} has no number", cure="write it as wells=96") from None
+        return cls.of(values)
+
+    @classmethod
+    def of(cls, values: dict[str, float]) -> Budget:
+        """From a mapping; values out of range raise BadInput that names the field."""
+        from pydantic import ValidationError
+
+        try:
+            return cls(**values)  # type: ignore[arg-type]
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise BadInput(f"The budget's {first['loc'][0]} cannot be used", why=first["msg"]) from None

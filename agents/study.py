@@ -1,0 +1,158 @@
+"""A goal set on a data set: what the model may learn from, what only the lab may reveal."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..world_model.errors import BadInput, UnknownName
+from ..world_model.vocabulary import Arm, Perturbation, Readout
+from .goal import Goal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..world_model.data.dataset import Dataset
+
+TRAIN_SHARE = 0.4  # of each arm's replicate wells, where the context itself must teach the model
+SHARED_ENOUGH = 0.8  # of the context's perturbations measured elsewhere: then the whole context is held out
+
+
+@dataclass(frozen=True)
+class Study:
+    """train and lab are disjoint row indices of ``dataset.wells``; how says the split in words."""
+
+    dataset: Dataset
+    goal: Goal
+    train: np.ndarray
+    lab: np.ndarray
+    how: str
+
+    @property
+    def alias(self) -> dict[str, str]:
+        """Context of the goal -> line of the data set that stands in for it."""
+        return {self.goal.context.name: self.goal.surrogate} if self.goal.surrogate else {}
+
+    @property
+    def scale(self) -> str:
+        return str(self.dataset.wells.uns["cytocrux"]["scale"])
+
+    @property
+    def has_controls(self) -> bool:
+        return bool(self.dataset.wells.uns["cytocrux"]["has_controls"])
+
+    def lab_arms(self) -> list[Arm]:
+        """Every treated arm measured in this goal's context whose perturbations are all candidates."""
+        from ..world_model.data.arms import arms_of
+
+        here = self.alias.get(self.goal.context.name, self.goal.context.name)
+        wanted = set(self.goal.candidates)
+        arms = []
+        for arm in arms_of(self.dataset, context=here):
+            names = {p.name for p in arm.perturbations}
+            if names and (not wanted or wanted >= names):
+                arms.append(arm.model_copy(update={"context": self.goal.context.name}))
+        return arms
+
+
+def arm_of(context: str, names: Sequence[str], kind: str, dose: float, time_h: float) -> Arm:
+    """An arm from the columns of the wells table; NaN dose or time = none."""
+    perturbations = tuple(
+        Perturbation(kind=kind, name=n, dose=None if np.isnan(dose) else dose)  # type: ignore[arg-type]
+        for n in names
+    )
+    return Arm(context=context, perturbations=perturbations, time_h=None if np.isnan(time_h) else time_h)
+
+
+def open_study(dataset: Dataset, goal: Goal, seed: int) -> Study:
+    """Split the wells. Raises UnknownName or BadInput where the context was never measured."""
+    dataset = with_scores(dataset, [g.readout for g in goal.readouts if g.readout.members])
+    obs = dataset.wells.obs
+    contexts = obs["context"].astype(str).to_numpy()
+    here = goal.surrogate or goal.context.name
+    in_context = contexts == here
+    if not in_context.any():
+        if goal.intent == "panel" and goal.surrogate is None:
+            every = np.arange(len(obs))
+            how = "no measured line stands in for the patient: predictions only, no lab can answer them here"
+            return Study(dataset, goal, every, every[:0], how)
+        raise UnknownName(here, kind="context", known=sorted(set(contexts)))
+    rows = np.flatnonzero(in_context)
+    if _shared(obs, in_context) >= SHARED_ENOUGH or not dataset.wells.uns["cytocrux"]["has_controls"]:
+        how = f"all wells of {here} are held out: the model learns from {len(set(contexts)) - 1} other contexts"
+        return Study(dataset, goal, np.flatnonzero(~in_context), rows, how)
+    taught = _replicates_for_training(obs, rows, seed)
+    if not len(taught):
+        raise BadInput(
+            f"{here} has too few replicate wells to split",
+            why="its perturbations were measured in no other context, and single wells cannot both teach and test",
+            cure="add replicates or another context",
+        )
+    lab = np.setdiff1d(rows, taught)
+    train = np.union1d(np.flatnonzero(~in_context), taught)
+    how = (
+        f"{len(taught)} wells of single perturbations and controls in {here} teach the model; the other "
+        f"{len(lab)}, and every combination, are held out"
+    )
+    return Study(dataset, goal, train, lab, how)
+
+
+def with_scores(dataset: Dataset, scores: Sequence[Readout]) -> Dataset:
+    """The data set with a column for each score: the mean of its members, signed; NaN where one is missing."""
+    if not scores:
+        return dataset
+    import anndata
+    import pandas as pd
+
+    wells = dataset.wells
+    have = {str(v): i for i, v in enumerate(wells.var_names)}
+    new = [s for s in scores if s.variable not in have]
+    if not new:
+        return dataset
+    columns, x = [], np.asarray(wells.X, dtype=float)
+    for score in new:
+        missing = [m for m, _ in score.members if m not in have]
+        if missing:
+            raise UnknownName(missing[0], kind="readout", known=have)
+        weights = np.array([w for _, w in score.members])
+        columns.append(x[:, [have[m] for m, _ in score.members]] @ weights / len(weights))
+    var = pd.concat(
+        [
+            wells.var,
+            pd.DataFrame(
+                {"modality": ["score"] * len(new), "unit": [s.unit for s in new]}, index=[s.variable for s in new]
+            ),
+        ]
+    )
+    extended = anndata.AnnData(
+        X=np.column_stack([x, *columns]), obs=wells.obs.copy(), var=var, uns=dict(wells.uns)
+    )
+    return replace(dataset, wells=extended)
+
+
+def _shared(obs: pd.DataFrame, in_context: np.ndarray) -> float:
+    """Share of the context's (perturbation, kind) pairs that some other context has too."""
+    pairs = list(zip(obs["perturbation"].astype(str), obs["kind"].astype(str), strict=True))
+    treated = ~obs["control"].to_numpy(dtype=bool)
+    here = {p for p, inside, t in zip(pairs, in_context, treated, strict=True) if inside and t}
+    elsewhere = {p for p, inside in zip(pairs, in_context, strict=True) if not inside}
+    return len(here & elsewhere) / len(here) if here else 0.0
+
+
+def _replicates_for_training(obs: pd.DataFrame, rows: np.ndarray, seed: int) -> np.ndarray:
+    """A seeded share of the wells of each single-perturbation or control arm with at least 3 wells."""
+    arms = obs.iloc[rows].groupby(["perturbation", "dose", "time_h"], dropna=False, observed=True).indices
+    taught: list[int] = []
+    for (perturbation, *_), members in sorted(arms.items(), key=lambda kv: str(kv[0])):
+        if "+" in str(perturbation) or len(members) < 3:
+            continue
+        order = sorted(
+            (int(rows[m]) for m in members),
+            key=lambda r: hashlib.sha256(f"split|{seed}|{obs.index[r]}".encode()).digest(),
+        )
+        taught += order[: max(1, round(TRAIN_SHARE * len(order)))]
+    return np.array(sorted(taught), dtype=int)

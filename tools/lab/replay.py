@@ -1,0 +1,172 @@
+"""The replay lab: held-out real wells of a data set, revealed only against an approval, each logged once.
+
+Which wells of an arm come first is a seeded permutation, so a resumed run reveals what an uninterrupted one
+would have. The log is the ledger itself: this object keeps no state of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...knowledge.claims import Approval, Design
+from ...world_model.data.arms import arm_rows
+from ...world_model.errors import NotAllowed
+from ...world_model.vocabulary import Arm, content_hash
+from .protocol import Capabilities, Problem, RawResult, RunState, Well
+
+if TYPE_CHECKING:
+    from ...knowledge.ledger import Ledger
+    from ...world_model.data.dataset import Dataset
+
+
+class ReplayLab:
+    """Replays ``rows`` of ``dataset`` (the wells the model has never seen) for one campaign.
+
+    alias: context name in arms -> context name in the data set (a patient and the line standing in).
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        rows: np.ndarray,
+        ledger: Ledger,
+        campaign: str,
+        *,
+        seed: int = 0,
+        alias: Mapping[str, str] | None = None,
+    ) -> None:
+        self._wells = dataset.wells
+        self._dataset = dataset.name
+        self._allowed = frozenset(int(r) for r in rows)
+        self._ledger, self._campaign, self._seed = ledger, campaign, seed
+        self._alias = dict(alias or {})
+
+    def capabilities(self) -> Capabilities:
+        modalities = tuple(sorted(set(self._wells.var["modality"].astype(str))))
+        return Capabilities(name="replay", dataset=self._dataset, modalities=modalities)
+
+    def available(self, arm: Arm) -> int:
+        return len(self._fresh(arm, self._revealed()))
+
+    def validate(self, design: Design) -> list[Problem]:
+        revealed = self._revealed()
+        problems = []
+        for request in design.arms:
+            left = len(self._fresh(request.arm, revealed))
+            if left < request.n:
+                problems.append(
+                    Problem(
+                        what=f"{request.n} wells of {request.arm.label()} asked for, {left} left to reveal",
+                        cure="ask for fewer wells, or choose another arm",
+                    )
+                )
+        return problems
+
+    def submit(self, design: Design, key: str, approval: Approval) -> str:
+        """Reveal the wells. The same key returns the same run; wells come from the ledger if it ran before."""
+        design_hash = design.content_hash()
+        if approval.design_hash != design_hash:
+            raise NotAllowed(
+                "The lab refuses this design",
+                why="its approval is bound to another design's hash",
+                cure="have exactly this design approved",
+            )
+        run_id = "R" + content_hash([self._campaign, key])[:12]
+        if self._reveal_of(run_id) is not None:
+            return run_id
+        problems = self.validate(design)
+        if problems:
+            raise NotAllowed("The lab refuses this design", why=problems[0].what, cure=problems[0].cure)
+        self._ledger.append(
+            "run_submitted",
+            {"run_id": run_id, "design_hash": design_hash, "key": key, "design": design.model_dump(mode="json")},
+            campaign=self._campaign,
+            key=f"run:{run_id}",
+        )
+        wells = self._draw(design)
+        self._ledger.append(
+            "wells_revealed",
+            {
+                "run_id": run_id,
+                "design_hash": design_hash,
+                "wells": [w.id for w in wells],
+                "arms": [w.arm_key for w in wells],
+                "data_hash": _hash(wells),
+            },
+            campaign=self._campaign,
+            key=f"reveal:{run_id}",
+        )
+        return run_id
+
+    def poll(self, run_id: str) -> RunState:
+        return "done" if self._reveal_of(run_id) is not None else "failed"
+
+    def collect(self, run_id: str) -> RawResult:
+        reveal = self._reveal_of(run_id)
+        if reveal is None:
+            raise NotAllowed(f"Run {run_id} has revealed nothing", cure="submit its design first")
+        row_of = {name: i for i, name in enumerate(self._wells.obs_names)}
+        wells = [self._well(row_of[i], key) for i, key in zip(reveal["wells"], reveal["arms"], strict=True)]
+        if _hash(wells) != reveal["data_hash"]:
+            raise NotAllowed(
+                f"The data set changed since run {run_id}",
+                why="its wells no longer match the hash in the ledger",
+                cure="restore the data set of that run, or start a new campaign",
+            )
+        return RawResult(
+            run_id=run_id, design_hash=reveal["design_hash"], wells=tuple(wells), data_hash=reveal["data_hash"]
+        )
+
+    def _reveal_of(self, run_id: str) -> dict | None:  # type: ignore[type-arg]
+        for event in self._ledger.events(kind="wells_revealed", campaign=self._campaign):
+            if event.payload["run_id"] == run_id:
+                return dict(event.payload)
+        return None
+
+    def _revealed(self) -> frozenset[str]:
+        events = self._ledger.events(kind="wells_revealed", campaign=self._campaign)
+        return frozenset(w for e in events for w in e.payload["wells"])
+
+    def _fresh(self, arm: Arm, revealed: Iterable[str]) -> list[int]:
+        """Rows of the arm not revealed yet, in the seeded order in which they will be."""
+        there = arm.model_copy(update={"context": self._alias.get(arm.context, arm.context)})
+        names = self._wells.obs_names
+        seen = set(revealed)
+        rows = [int(r) for r in arm_rows(self._wells, there) if int(r) in self._allowed and names[r] not in seen]
+        return sorted(rows, key=lambda r: hashlib.sha256(f"{self._seed}|{names[r]}".encode()).digest())
+
+    def _draw(self, design: Design) -> list[Well]:
+        """Wells of each arm, taken in turn from its blocks so that blocks stay balanced across arms."""
+        revealed = set(self._revealed())
+        wells: list[Well] = []
+        blocks = self._wells.obs["batch"].astype(str).to_numpy()
+        for request in design.arms:
+            queue: dict[str, list[int]] = {}
+            for row in self._fresh(request.arm, revealed):
+                queue.setdefault(blocks[row], []).append(row)
+            order = sorted(queue)
+            taken: list[int] = []
+            while len(taken) < request.n:
+                for block in order:
+                    if queue[block] and len(taken) < request.n:
+                        taken.append(queue[block].pop(0))
+            wells += [self._well(row, request.arm.key()) for row in taken]
+        return wells
+
+    def _well(self, row: int, arm_key: str) -> Well:
+        values = np.asarray(self._wells.X[row], dtype=float).ravel()
+        measured = {str(v): float(x) for v, x in zip(self._wells.var_names, values, strict=True) if np.isfinite(x)}
+        return Well(
+            id=str(self._wells.obs_names[row]),
+            arm_key=arm_key,
+            block=str(self._wells.obs["batch"].iloc[row]),
+            values=measured,
+        )
+
+
+def _hash(wells: Iterable[Well]) -> str:
+    return content_hash([w.model_dump(mode="json") for w in wells])
