@@ -9,7 +9,8 @@ block with mean c_b over m_b wells:
 Well variances are moderated, s^2 = (ssd + d0 s0^2) / (df + d0): s0^2 is pooled over all conditions of the
 readout and d0 = 4 prior degrees of freedom (the form of Smyth 2004, doi:10.2202/1544-6115.1027), so that
 two replicates that agree by chance do not pass for a precise measurement.
-Where a data set has no controls (GDSC), delta is the mean reading itself and c_b = 0.
+Where a data set has no controls (GDSC), delta is the mean reading itself and c_b = 0; readings of different
+blocks then have no common reference, so each batch is a condition of its own, named in the column ``batch``.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ PRIOR_DF = 4.0
 class ConditionTable:
     """n conditions x r readouts. NaN = not measured.
 
-    conditions: columns context, perturbation, kind, dose, time_h, one row a condition.
+    conditions: columns context, perturbation, kind, dose, time_h, batch, one row a condition; batch is ""
+    where controls make batches comparable.
     delta: (n, r) relative change. se: (n, r) its standard error. n_wells: (n, r) treated wells used.
     wells: the treated wells' ids of each condition.
     """
@@ -72,11 +74,13 @@ def effects(dataset: Dataset, rows: NDArray[np.int64] | None = None) -> Conditio
     treated = np.flatnonzero(~control)
     if not len(treated):
         raise BadInput(f"{dataset.name}: no treated wells to compute effects from")
-    group, conditions = _groups(obs.iloc[treated], CONDITION)
+    columns = CONDITION if dataset.has_controls else (*CONDITION, "batch")
+    group, conditions = _groups(obs.iloc[treated], columns)
     T = _Groups(X[treated], group, len(conditions))
     s0 = T.pooled_variance()
     n_wells = T.n.astype(np.int64)
     if dataset.has_controls:
+        conditions["batch"] = ""
         delta, control_part = _against_control(obs, X, control, treated, group, len(conditions))
     else:
         delta, control_part = T.mean, np.zeros_like(T.mean)
