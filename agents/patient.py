@@ -41,6 +41,7 @@ _EXPRESSION = re.compile(
     rf"^(?:expression|expr|表达)\s*[:：]\s*({_GENE})$|^({_GENE})\s*(?:expression|表达|表达量)$", re.I
 )
 _NAME = re.compile(r"^[\w][\w .,/+\-'()（）、]{0,79}$")  # a line, compound or class as a cell may name it
+_EXTRINSIC = ("diagnosis", "stage", "sex")
 _NOTHING = re.compile(r"^(?:no|none|nil|nkda|no known .*|无.*|否)$", re.I)
 _CHECKED = (
     {rule.field for rule in RULES}
