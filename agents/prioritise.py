@@ -70,7 +70,7 @@ def bundles(
         for stake in group:
             power = e_power(stake.claim, stake.prediction, n_per_arm, batches.get(stake.claim.id, ()))
             severe = severity(stake.claim, stake.prediction, n_per_arm)
-            weighed.append(Weighed(stake, float(power.mean_log_e), float(getattr(severe, "value", severe))))
+            weighed.append(Weighed(stake, power.mean_log_e, severe))
         gain = sum(w.stake.claim.value * max(w.e_power, 0.0) for w in weighed)
         if max(w.e_power for w in weighed) < WORTH_TESTING:
             continue

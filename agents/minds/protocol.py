@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pydantic import Field
 
-from ...world_model.vocabulary import Context, Frozen, Readout
+from ...world_model.vocabulary import Context, Frozen, PerturbationKind, Readout
 from ..goal import Goal, Hypothesis
 
 
@@ -18,6 +18,7 @@ class Briefing(Frozen):
     contexts: tuple[str, ...]
     perturbations: tuple[str, ...]
     classes: dict[str, str] = Field(default_factory=dict)  # perturbation -> mechanism class
+    kinds: tuple[PerturbationKind, ...] = ()
     readouts: tuple[Readout, ...]
     doses: tuple[float, ...] = ()
     times_h: tuple[float, ...] = ()

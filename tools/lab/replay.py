@@ -128,7 +128,8 @@ class ReplayLab:
         return None
 
     def _revealed(self) -> frozenset[str]:
-        events = self._ledger.events(kind="wells_revealed", campaign=self._campaign)
+        """Wells any campaign of this ledger has seen: none of them is ever fresh again."""
+        events = self._ledger.events(kind="wells_revealed")
         return frozenset(w for e in events for w in e.payload["wells"])
 
     def _fresh(self, arm: Arm, revealed: Iterable[str]) -> list[int]:

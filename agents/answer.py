@@ -1,0 +1,129 @@
+"""The answer, composed by code from the ledger: every number and verdict is a record's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .choosing import name_of
+
+if TYPE_CHECKING:
+    from ..knowledge.status import ClaimState
+    from .session import Session
+
+ORDER = {"corroborated": 0, "testing": 1, "undecided": 1, "registered": 2, "proposed": 3}
+REFUTED = ("falsified", "conflict", "undermined")
+
+
+def compose(session: Session) -> dict[str, Any]:
+    """The payload of the answer event: summary sentences, panel or items, exclusions, what found no use."""
+    goal = session.goal
+    states = session.states()
+    mine = [states[c] for c in session.my_claims()]
+    panel = goal.intent == "panel"
+    standing = sorted(
+        (s for s in mine if s.status not in REFUTED), key=lambda s: (ORDER.get(s.status, 9), _rank(s), s.claim.id)
+    )
+    refuted = [s for s in mine if s.status in REFUTED]
+    rows = [_row(session, s) for s in (*standing, *refuted)]
+    return {
+        "intent": goal.intent,
+        "context": goal.context.name,
+        "surrogate": goal.surrogate,
+        "summary": _summary(session, standing, refuted),
+        "panel": [r | {"rank": i + 1} for i, r in enumerate(rows[: len(standing)])] if panel else [],
+        "items": rows[len(standing) :] if panel else rows,
+        "excluded": [e.model_dump(mode="json") for e in goal.exclusions],
+        "unused_fields": list(session.patient.unused) if session.patient else [],
+        "unplaced": list(goal.unplaced),
+        "assumptions": [*goal.assumptions, session.study.how],
+    }
+
+
+def _row(session: Session, state: ClaimState) -> dict[str, Any]:
+    claim, prediction, evidence = state.claim, state.prediction, state.evidence
+    row: dict[str, Any] = {
+        "compound": name_of(claim),
+        "claim_id": claim.id,
+        "sentence": claim.sentence,
+        "status": state.status,
+        "mechanism_class": " + ".join(session.classes.get(n, "unknown") for n in name_of(claim).split("+")),
+        "targets": session.targets(name_of(claim)),
+        "mechanism": claim.mechanism,
+        "refuted_by": claim.refuted_by,
+        "dose": claim.contrast.arms[0].perturbations[0].dose,
+        "time_h": claim.contrast.arms[0].time_h,
+        "readout": claim.readout.variable,
+        "measured": evidence.estimate if evidence else None,
+        "measured_se": evidence.se if evidence else None,
+        "e_for": evidence.e_for if evidence else None,
+        "e_against": evidence.e_against if evidence else None,
+        "wells": sum(len(b.wells) for b in state.batches),
+    }
+    if prediction is not None:
+        theory = prediction.theory
+        row |= {"predicted": theory.mean, "predicted_sd": theory.sd}
+        row["interval"] = [theory.mean - 1.645 * theory.sd, theory.mean + 1.645 * theory.sd]
+        if claim.contrast.populations:
+            row["percentile"] = _percentile(theory.mean)
+            row["percentile_interval"] = [_percentile(v) for v in row["interval"]]
+        row["why"] = _why(state)
+    return row
+
+
+def _percentile(z: float) -> float:
+    """Share (0..100) of lines predicted to be at least as sensitive: normal in z."""
+    return 100.0 * NormalDist().cdf(z)
+
+
+def _why(state: ClaimState) -> str:
+    """Why the claim stands where it stands, in words with its numbers."""
+    claim, prediction, evidence = state.claim, state.prediction, state.evidence
+    if prediction is None:
+        return "no test is registered yet"
+    theory = prediction.theory
+    unit = "z" if claim.contrast.populations else claim.readout.unit
+    chance = 1 - NormalDist(claim.sign * theory.mean, theory.sd).cdf(claim.sign * claim.delta)
+    words = f"predicted {theory.mean:+.2f} (sd {theory.sd:.2f}) {unit}, {chance:.0%} chance of passing {claim.delta:+g}"
+    if evidence is None:
+        return words + "; not measured yet"
+    return words + f"; measured {evidence.estimate:+.2f} (se {evidence.se:.2f}) on {sum(len(b.wells) for b in state.batches)} wells: {state.status}"
+
+
+def _summary(session: Session, standing: Sequence[ClaimState], refuted: Sequence[ClaimState]) -> list[str]:
+    goal, counts = session.goal, session.status_counts()
+    tally = ", ".join(f"{n} {status}" for status, n in sorted(counts.items())) or "no claim was staked"
+    lines = [f"{sum(counts.values())} claims on {goal.context.name}: {tally}; {session.wells_spent()} wells spent."]
+    held = [s for s in standing if s.status == "corroborated"]
+    if goal.intent == "panel":
+        classes = {session.classes.get(name_of(s.claim), "unknown") for s in standing}
+        lines.append(f"The panel holds {len(standing)} compounds of {len(classes)} mechanism classes; {len(held)} of them were corroborated.")
+    else:
+        lines += [f"Corroborated: {s.claim.sentence}" for s in _first_each(held)]
+    lines += [f"Refuted: {s.claim.sentence}" for s in refuted]
+    if not held and not refuted:
+        lines.append("Nothing was settled: the measurements at hand cannot tell yet.")
+    return lines
+
+
+def _first_each(states: Sequence[ClaimState]) -> list[ClaimState]:
+    """For each perturbation and readout the corroborated claim at the lowest dose, then the earliest time."""
+    best: dict[tuple[str, str], ClaimState] = {}
+    for state in sorted(states, key=_dose_time):
+        best.setdefault((name_of(state.claim), state.claim.readout.variable), state)
+    return list(best.values())
+
+
+def _dose_time(state: ClaimState) -> tuple[float, float]:
+    arm = state.claim.contrast.arms[0]
+    return (arm.perturbations[0].dose or 0.0, arm.time_h or 0.0)
+
+
+def _rank(state: ClaimState) -> float:
+    """Smaller is better: the measured effect where there is one, else the predicted, in the claim's direction."""
+    if state.evidence is not None:
+        return float(-state.claim.sign * state.evidence.estimate)
+    return float(-state.claim.sign * state.prediction.theory.mean) if state.prediction else float(np.inf)

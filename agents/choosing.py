@@ -1,0 +1,206 @@
+"""What to test next: stakes from hypotheses, filtered by what the ledger knows, ranked by what wells would teach."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..knowledge.claims import ArmRequest, Claim, Prediction
+from ..world_model.errors import UnknownName
+from ..world_model.vocabulary import Context
+from .goal import Goal, Hypothesis
+from .prioritise import Bundle, Weighed, bundles, pick
+from .staking import Stake
+
+if TYPE_CHECKING:
+    from ..knowledge.status import ClaimState
+    from ..world_model.data.dataset import Dataset
+    from .patient import Patient
+    from .session import Session
+
+BUNDLES_PER_CYCLE = 8
+REPLICATES = 4  # wells per arm and look, where there are controls; one reading per look where there are none
+BET_ON = 0.5  # the least probability, under the theory, that theta lies past the middle of the zone
+
+
+def choose(session: Session, hypotheses: Sequence[Hypothesis], cycle: int, wells_left: int) -> list[Bundle]:
+    """The bundles of this cycle, within the wells left; empty when nothing is worth testing."""
+    goal, states = session.goal, session.states()
+    fresh = [s for s in session.staker().stake(hypotheses) if s.claim.id not in states and believed(s)]
+    if goal.intent == "panel":
+        fresh = _panel(session, fresh, states)
+    fresh = value_boldness(fresh)
+    mine = set(session.my_claims())
+    again = [_known(states[c]) for c in mine if states[c].status in ("registered", "testing") and not states[c].closed]
+    again = [s for s in again if s is not None and s.claim.id not in session.rejected_claims()]
+    replicates = REPLICATES if session.study.has_controls else 1
+    ranked = bundles(
+        [*again, *fresh], session.lab, replicates=replicates, batches={c: s.batches for c, s in states.items()}
+    )
+    most = goal.max_items if goal.intent == "panel" else BUNDLES_PER_CYCLE
+    picked = pick(ranked, wells=wells_left, most=most)
+    return [_with_premises(b, session) for b in picked]
+
+
+def believed(stake: Stake) -> bool:
+    """Whether the theory itself would bet on the claim: what it thinks false is not staked."""
+    from statistics import NormalDist
+
+    claim, theory = stake.claim, stake.prediction.theory
+    middle = claim.sign * (claim.delta + claim.delta0) / 2
+    return 1 - NormalDist(claim.sign * theory.mean, theory.sd).cdf(middle) >= BET_ON
+
+
+def value_boldness(stakes: Sequence[Stake]) -> list[Stake]:
+    """A lower dose or an earlier time that suffices says more: value 1 (highest, latest) to 3 (lowest, earliest)."""
+    doses = sorted({d for s in stakes for d in [_dose(s)] if d is not None})
+    times = sorted({t for s in stakes for t in [_time(s)] if t is not None})
+    valued = []
+    for stake in stakes:
+        value = 1.0 + _rank(doses, _dose(stake)) + _rank(times, _time(stake))
+        valued.append(replace(stake, claim=stake.claim.model_copy(update={"value": value})))
+    return valued
+
+
+def with_patient(goal: Goal, patient: Patient | None, dataset: Dataset) -> Goal:
+    """The goal with what the patient's table says: features, stand-in line, exclusions, fields without a use."""
+    if patient is None:
+        return goal
+    update: dict[str, Any] = {
+        "context": patient.context,
+        "exclusions": (*goal.exclusions, *patient.exclusions),
+        "unplaced": goal.unplaced,
+    }
+    assumptions = [*goal.assumptions, *patient.notes]
+    if patient.surrogate:
+        line = _line(patient.surrogate, dataset.contexts)
+        update["surrogate"] = line
+        update["context"] = _filled(patient.context, line, dataset)
+        assumptions.append(
+            f"{line} stands in for the patient in the lab. Where the table is silent on a gene, the line's untreated "
+            "profile is used; its drug responses are hidden until the lab reveals them."
+        )
+    else:
+        assumptions.append("The table names no surrogate_line: predictions cannot be tested here.")
+    update["assumptions"] = tuple(assumptions)
+    return goal.model_copy(update=update)
+
+
+def dump(bundle: Bundle) -> dict[str, Any]:
+    """A bundle as JSON, for the artefact store."""
+    return {
+        "claims": [
+            {
+                "claim": w.stake.claim.model_dump(mode="json"),
+                "prediction": w.stake.prediction.model_dump(mode="json"),
+                "abstained": w.stake.abstained,
+                "e_power": w.e_power,
+                "severity": w.severity,
+            }
+            for w in bundle.claims
+        ],
+        "requests": [r.model_dump(mode="json") for r in bundle.requests],
+        "cost": bundle.cost,
+        "priority": bundle.priority,
+        "reason": bundle.reason,
+    }
+
+
+def load(raw: dict[str, Any]) -> Bundle:
+    """The inverse of ``dump``."""
+    claims = tuple(
+        Weighed(
+            Stake(Claim.model_validate(w["claim"]), Prediction.model_validate(w["prediction"]), w["abstained"]),
+            w["e_power"],
+            w["severity"],
+        )
+        for w in raw["claims"]
+    )
+    requests = tuple(ArmRequest.model_validate(r) for r in raw["requests"])
+    return Bundle(claims, requests, raw["cost"], raw["priority"], raw["reason"])
+
+
+def _panel(session: Session, stakes: Sequence[Stake], states: dict[str, ClaimState]) -> list[Stake]:
+    """Stakes for the free places of the panel: those not yet held by a claim that still stands."""
+    from .panel import Candidate, choose_panel
+
+    mine = [states[c] for c in session.my_claims()]
+    standing = [c for c in mine if c.status not in ("falsified", "conflict", "undermined")]
+    free = session.goal.max_items - len(standing)
+    if free <= 0:
+        return []
+    by_name = {s.claim.contrast.arms[0].perturbations[0].name: s for s in stakes if not s.abstained}
+    taken = {name_of(c.claim) for c in mine}
+    candidates = [
+        Candidate(
+            name=name,
+            mechanism_class=session.classes.get(name, "unknown"),
+            z_mean=s.prediction.theory.mean,
+            z_sd=s.prediction.theory.sd,
+        )
+        for name, s in by_name.items()
+        if name not in taken and not session.excluded(name)
+    ]
+    held = [session.classes.get(name_of(c.claim), "unknown") for c in standing]
+    items = choose_panel(candidates, n=free, min_classes=max(1, session.goal.min_classes - len(set(held))))
+    return [by_name[i.name] for i in items]
+
+
+def name_of(claim: Claim) -> str:
+    """The compound or genes of a claim's first arm, joined with "+"."""
+    return "+".join(p.name for p in claim.contrast.arms[0].perturbations)
+
+
+def _known(state: ClaimState) -> Stake | None:
+    return None if state.prediction is None else Stake(state.claim, state.prediction)
+
+
+def _with_premises(bundle: Bundle, session: Session) -> Bundle:
+    """Claims on a readout that follows lean on the primary claim of the same arm; that one comes first."""
+    follow = {g.readout.variable for g in session.goal.readouts if g.role == "follow"}
+    first = [w for w in bundle.claims if w.stake.claim.readout.variable not in follow]
+    rest = [w for w in bundle.claims if w.stake.claim.readout.variable in follow]
+    if not first:
+        return bundle
+    premise = first[0].stake.claim.id
+    tied = []
+    for weighed in rest:
+        claim = weighed.stake.claim
+        if not claim.premises:
+            claim = claim.model_copy(update={"premises": (premise,)})
+        tied.append(replace(weighed, stake=replace(weighed.stake, claim=claim)))
+    return replace(bundle, claims=(*first, *tied))
+
+
+def _filled(context: Context, line: str, dataset: Dataset) -> Context:
+    """The patient's own values over the untreated profile of the line that stands in."""
+    expression, mutations = dict(context.expression), dict(context.mutations)
+    table = dataset.context_features.get("expression")
+    if table is not None and line in table.index:
+        expression = {str(g): float(v) for g, v in table.loc[line].items()} | expression
+    return context.model_copy(update={"expression": expression, "mutations": mutations})
+
+
+def _line(name: str, contexts: Sequence[str]) -> str:
+    squeezed = {"".join(c for c in k if c.isalnum()).upper(): k for k in contexts}
+    wanted = "".join(c for c in name if c.isalnum()).upper()
+    if wanted not in squeezed:
+        raise UnknownName(name, kind="surrogate line", known=contexts)
+    return squeezed[wanted]
+
+
+def _dose(stake: Stake) -> float | None:
+    perturbations = stake.claim.contrast.arms[0].perturbations
+    return perturbations[0].dose if perturbations else None
+
+
+def _time(stake: Stake) -> float | None:
+    return stake.claim.contrast.arms[0].time_h
+
+
+def _rank(values: Sequence[float], value: float | None) -> float:
+    """0 for the largest of the values, 1 for the smallest."""
+    if value is None or len(values) < 2:
+        return 0.0
+    return 1.0 - values.index(value) / (len(values) - 1)

@@ -1,0 +1,217 @@
+"""The steps of the loop. Each reads ids from the state, does one thing, and returns the ids that changed.
+
+Every effect goes through the ledger under a key made of campaign and cycle, so a step that runs twice
+(after a crash, or around an interrupt) leaves one trace.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TypedDict
+
+from ..knowledge.evalues import assess
+from ..world_model.errors import NotAllowed
+from . import beliefs, choosing
+from .analysis import look
+from .design import draft_design
+from .goal import Hypothesis
+from .policies import approve
+from .reviews import approval_for, decision_on
+from .session import Session
+
+OPEN = ("proposed", "registered", "testing")
+
+
+class LoopState(TypedDict, total=False):
+    """What LangGraph checkpoints: ids and hashes only."""
+
+    campaign: str
+    cycle: int
+    hypotheses: str
+    picked: str
+    design: str  # content hash, which is also its artefact
+    run: str
+    verdict: str  # "review" | "execute" | "skip" | "again" | "report"
+    reason: str
+
+
+class Nodes:
+    """The steps bound to one session."""
+
+    def __init__(self, session: Session) -> None:
+        self.s = session
+        self.started = time.monotonic()
+
+    def understand(self, state: LoopState) -> LoopState:
+        s = self.s
+        if not any(True for _ in s.ledger.events(kind="goal_set", campaign=s.campaign)):
+            goal = s.mind.understand(s.spec.question, s.briefing())
+            goal = choosing.with_patient(goal, s.patient, s.dataset)
+            s.record("goal_set", {"goal": goal.model_dump(mode="json")}, "goal")
+        goal = s.goal
+        where = f" (answered by {goal.surrogate})" if goal.surrogate else ""
+        s.say(f"understood: {goal.intent} question on {goal.dataset}, in {goal.context.name}{where}")
+        return {"cycle": 0}
+
+    def recall(self, state: LoopState) -> LoopState:
+        """Take up what the ledger already knows of this context, so that nothing settled is tested twice."""
+        known = [c for c in self.s.states().values() if c.claim.contrast.arms[0].context == self.s.goal.context.name]
+        if known:
+            self.s.say(f"recalled {len(known)} claims on {self.s.goal.context.name} from the ledger")
+        return {}
+
+    def hypothesise(self, state: LoopState) -> LoopState:
+        s, cycle = self.s, state.get("cycle", 0)
+        settled = [f"{c.claim.sentence} [{c.status}]" for c in s.states().values() if c.status not in OPEN]
+        briefing = s.briefing(settled)
+        proposed: list[Hypothesis] = list(s.mind.hypothesise(s.goal, briefing))
+        if s.mind.name != s.builtin.name:
+            proposed += s.builtin.hypothesise(s.goal, briefing)
+        s.say(f"cycle {cycle + 1}: {len(proposed)} hypotheses")
+        return {"hypotheses": s.artefacts.put_json([h.model_dump(mode="json") for h in proposed])}
+
+    def prioritise(self, state: LoopState) -> LoopState:
+        """Stake the claims most worth breaking; what is chosen is proposed in the ledger."""
+        s, cycle = self.s, state.get("cycle", 0)
+        hypotheses = [Hypothesis.model_validate(h) for h in s.artefacts.get_json(state["hypotheses"])]
+        chosen = choosing.choose(s, hypotheses, cycle, s.spec.budget.wells - s.wells_spent())
+        for bundle in chosen:
+            for weighed in bundle.claims:
+                claim = weighed.stake.claim
+                s.record("claim_proposed", {"claim": claim.model_dump(mode="json")}, f"claim:{claim.id}")
+        if not chosen:
+            return {"verdict": "report", "reason": "nothing left that is worth testing and that the lab can answer"}
+        s.say(f"cycle {cycle + 1}: {sum(len(b.claims) for b in chosen)} claims worth breaking in {len(chosen)} bundles")
+        return {"picked": s.artefacts.put_json([choosing.dump(b) for b in chosen]), "verdict": "design"}
+
+    def design(self, state: LoopState) -> LoopState:
+        """Register the tests, then propose the experiment that runs them."""
+        s, cycle = self.s, state.get("cycle", 0)
+        picked = [choosing.load(b) for b in s.artefacts.get_json(state["picked"])]
+        registered = s.registered()
+        predictions = []
+        for bundle in picked:
+            for weighed in bundle.claims:
+                stake = weighed.stake
+                prediction = registered.get(stake.claim.id, stake.prediction)
+                if stake.claim.id not in registered:
+                    payload = {
+                        "prediction": prediction.model_dump(mode="json"),
+                        "e_power": weighed.e_power,
+                        "severity": weighed.severity,
+                        "reason": bundle.reason,
+                        "abstained": stake.abstained,
+                    }
+                    s.record("prediction_registered", payload, f"prediction:{stake.claim.id}")
+                predictions.append(prediction.id)
+        proposed = draft_design(s.campaign, cycle, s.goal.dataset, picked, predictions, s.spec.seed)
+        s.record("experiment_proposed", {"design": proposed.model_dump(mode="json")}, f"design:{cycle}")
+        s.artefacts.put_json(proposed.model_dump(mode="json"))
+        s.say(f"cycle {cycle + 1}: proposed {proposed.wells} wells in {len(proposed.arms)} arms")
+        return {"design": proposed.content_hash(), "verdict": "review"}
+
+    def review(self, state: LoopState) -> LoopState:
+        """Wait until a person or the stated policy has decided. No side effect before the interrupt."""
+        s = self.s
+        decided = decision_on(s.ledger, state["design"])
+        if decided is None and s.spec.auto_approve:
+            design = s.design(state["design"])
+            left = s.spec.budget.wells - s.wells_spent()
+            consent = approve(s.spec.auto_approve, design, s.lab.capabilities(), left)
+            if consent is not None:
+                payload = {"design_hash": consent.design_hash, "decision": "approve", "by": consent.by, "reason": consent.reason}
+                s.record("experiment_decided", payload, f"decided:{consent.design_hash}")
+                decided = decision_on(s.ledger, state["design"])
+        if decided is None:
+            from langgraph.types import interrupt
+
+            interrupt({"design": state["design"], "action": "review"})
+            decided = decision_on(s.ledger, state["design"])
+        if decided is None:
+            raise NotAllowed(f"Design {state['design'][:12]} is not decided", cure=f"cytocrux review {state['design'][:12]} --approve")
+        if decided.decision == "reject":
+            s.say(f"design {state['design'][:12]} was rejected by {decided.by}: {decided.reason}")
+            return {"verdict": "skip"}
+        return {"design": decided.design_hash, "verdict": "execute"}
+
+    def execute(self, state: LoopState) -> LoopState:
+        s = self.s
+        design = s.design(state["design"])
+        approval = approval_for(s.ledger, state["design"])
+        run = s.lab.submit(design, f"{s.campaign}/{state['design']}", approval)
+        s.say(f"cycle {state.get('cycle', 0) + 1}: {design.wells} wells run")
+        return {"run": run}
+
+    def collect(self, state: LoopState) -> LoopState:
+        if self.s.lab.poll(state["run"]) != "done":
+            raise NotAllowed(f"Run {state['run']} is not done", cure="resume the campaign when the lab has finished")
+        return {}
+
+    def analyse(self, state: LoopState) -> LoopState:
+        """One look per claim of the design; the verdict follows from the ledger, not from here."""
+        s = self.s
+        result, design = s.lab.collect(state["run"]), s.design(state["design"])
+        by_id = {p.id: p for p in s.registered().values()}
+        states = s.states()
+        for prediction_id in design.predictions:
+            prediction = by_id[prediction_id]
+            known = states[prediction.claim_id]
+            if any(b.design_hash == result.design_hash for b in known.batches):
+                continue
+            batch = look(known.claim, prediction, result, len(known.batches))
+            if batch is None:
+                continue
+            evidence = assess(known.claim, prediction, [*known.batches, batch])
+            key = f"evidence:{prediction.claim_id}:{batch.index}"
+            s.record("evidence_added", {"evidence": evidence.model_dump(mode="json")}, key)
+        return {}
+
+    def update(self, state: LoopState) -> LoopState:
+        """The theory learns from the wells, and says what it now believes otherwise."""
+        s, cycle = self.s, state.get("cycle", 0)
+        before, after = s.cell(without_run=state["run"]), s.cell()
+        payload = {
+            "version": after.version,
+            "training_hash": after.training_hash,
+            "n_rows": len(s.study.train) + len(s.revealed_rows()),
+            "parent": before.version,
+        }
+        s.record("model_fitted", payload, f"model:{cycle}")
+        self._close_spent()
+        for change in beliefs.changes(s, before, after):
+            s.record("belief_changed", change.model_dump(mode="json"), f"belief:{cycle}:{change.claim_ids[0]}")
+        counts = s.status_counts()
+        s.say(f"cycle {cycle + 1}: " + ", ".join(f"{n} {status}" for status, n in sorted(counts.items())))
+        return {}
+
+    def decide(self, state: LoopState) -> LoopState:
+        s, cycle = self.s, state.get("cycle", 0) + 1
+        budget = s.spec.budget
+        if s.spec.budget.wells - s.wells_spent() <= 0:
+            return {"cycle": cycle, "verdict": "report", "reason": f"the budget of {budget.wells} wells is spent"}
+        if cycle >= budget.cycles:
+            return {"cycle": cycle, "verdict": "report", "reason": f"{budget.cycles} cycles are done"}
+        if time.monotonic() - self.started > budget.hours * 3600:
+            return {"cycle": cycle, "verdict": "report", "reason": f"{budget.hours:g} hours are over"}
+        return {"cycle": cycle, "verdict": "again"}
+
+    def report(self, state: LoopState) -> LoopState:
+        from .answer import compose
+
+        s = self.s
+        for claim_id in s.my_claims():
+            known = s.states()[claim_id]
+            if known.status == "testing":
+                s.record("claim_closed", {"claim_id": claim_id, "reason": state.get("reason", "the campaign ended")}, f"closed:{claim_id}")
+        s.record("answer", compose(s), "answer")
+        s.record("campaign_finished", {"reason": state.get("reason", "done")}, "finished")
+        return {"verdict": "report"}
+
+    def _close_spent(self) -> None:
+        """A claim whose lab has no fresh wells left can go no further: undecided, with that reason."""
+        s = self.s
+        for claim_id in s.my_claims():
+            known = s.states()[claim_id]
+            if known.status == "testing" and any(s.lab.available(a) == 0 for a in known.claim.contrast.arms):
+                s.record("claim_closed", {"claim_id": claim_id, "reason": "the lab has no fresh wells of one of its arms"}, f"closed:{claim_id}")
+

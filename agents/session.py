@@ -1,0 +1,257 @@
+"""Everything a campaign works with, rebuilt the same way after a crash: data, split, cell, lab, minds.
+
+Nothing here is state: the ledger says what was staked and revealed, and the cell is refitted from it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..knowledge.artefacts import Artefacts
+from ..knowledge.claims import Claim, Design, Prediction
+from ..knowledge.ledger import Ledger
+from ..tools.lab.replay import ReplayLab
+from ..world_model.errors import Corrupt
+from ..world_model.vocabulary import Readout, content_hash
+from . import choosing, questions, reviews
+from .goal import Goal
+from .minds.builtin import BuiltinMind
+from .minds.protocol import Briefing, Mind
+from .spec import CampaignSpec
+from .staking import Staker
+from .study import Study, open_study
+
+if TYPE_CHECKING:
+    from ..knowledge.status import ClaimState
+    from ..world_model.cell import VirtualCell
+    from ..world_model.data.dataset import Dataset
+    from .patient import Patient
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Session:
+    """One campaign's working set. ``say`` reports progress to whoever watches."""
+
+    campaign: str
+    spec: CampaignSpec
+    ledger: Ledger
+    workspace: Path
+    say: Say = lambda _: None
+    replay_llm: Path | None = None
+    _cells: dict[str, VirtualCell] = field(default_factory=dict)
+
+    @cached_property
+    def artefacts(self) -> Artefacts:
+        return Artefacts(self.workspace / "artefacts")
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        from ..world_model.data import load
+
+        name = self.spec.data or questions.choose_dataset(self.spec.question, self.spec.patient is not None)
+        self.say(f"reading {name}")
+        return load(name)
+
+    @cached_property
+    def patient(self) -> Patient | None:
+        if self.spec.patient is None:
+            return None
+        from .patient import parse_patient
+
+        return parse_patient(self.spec.patient, name=self.spec.patient_name)
+
+    def check(self) -> None:
+        """Read everything the question needs; raises BadInput before anything of the campaign is recorded."""
+        briefing = self.briefing()
+        if self.spec.llm is None:
+            goal = self.builtin.understand(self.spec.question, briefing)
+            open_study(self.dataset, choosing.with_patient(goal, self.patient, self.dataset), self.spec.seed)
+
+    @cached_property
+    def goal(self) -> Goal:
+        for event in self.ledger.events(kind="goal_set", campaign=self.campaign):
+            return Goal.model_validate(event.payload["goal"])
+        raise Corrupt(f"Campaign {self.campaign} has no goal in the ledger", cure="start it again")
+
+    @cached_property
+    def study(self) -> Study:
+        return open_study(self.dataset, self.goal, self.spec.seed)
+
+    @cached_property
+    def classes(self) -> dict[str, str]:
+        """Perturbation -> mechanism class, for compounds the facts table knows."""
+        from ..world_model.compounds import classes_of
+
+        singles = sorted({part for p in self.dataset.perturbations for part in p.split("+")})
+        return classes_of(singles)
+
+    @cached_property
+    def lab(self) -> ReplayLab:
+        return ReplayLab(
+            self.study.dataset, self.study.lab, self.ledger, self.campaign, seed=self.spec.seed, alias=self.study.alias
+        )
+
+    @cached_property
+    def builtin(self) -> BuiltinMind:
+        return BuiltinMind()
+
+    @cached_property
+    def mind(self) -> Mind:
+        if self.spec.llm is None:
+            return self.builtin
+        from .llm.client import open_client
+        from .minds.llm import LLMMind
+
+        client = open_client(self.spec.llm.url, self.spec.llm.model, usd=self.spec.budget.usd)
+        return LLMMind(client, self.builtin, self._record_decision)
+
+    def _record_decision(self, record: Any) -> None:
+        payload = record.model_dump(mode="json")
+        self.record("mind_decision", payload, f"mind:{content_hash(payload)[:16]}")
+
+    def record(self, kind: str, payload: dict[str, Any], key: str) -> None:
+        """Append to the ledger under this campaign; the same key twice is one event."""
+        self.ledger.append(kind, payload, campaign=self.campaign, key=f"{self.campaign}/{key}")
+
+    def states(self) -> dict[str, ClaimState]:
+        """Every claim of the whole ledger with its computed status."""
+        from ..knowledge.status import replay
+
+        return replay(self.ledger.events())
+
+    def my_claims(self) -> list[str]:
+        """Ids of the claims this campaign staked, in order."""
+        events = self.ledger.events(kind="claim_proposed", campaign=self.campaign)
+        return list(dict.fromkeys(Claim.model_validate(e.payload["claim"]).id for e in events))
+
+    def revealed_rows(self, *, without_run: str = "") -> np.ndarray:
+        """Rows of the data set revealed so far by any campaign of this ledger, sorted; one run may be left out."""
+        events = self.ledger.events(kind="wells_revealed")
+        ids = {w for e in events if e.payload["run_id"] != without_run for w in e.payload["wells"]}
+        names = self.study.dataset.wells.obs_names
+        return np.array([r for r in self.study.lab if names[r] in ids], dtype=int)
+
+    def wells_spent(self) -> int:
+        """Wells this campaign has revealed."""
+        return sum(len(e.payload["wells"]) for e in self.ledger.events(kind="wells_revealed", campaign=self.campaign))
+
+    def cell(self, *, without_run: str = "") -> VirtualCell:
+        """The cell that knows the training wells and every well revealed so far (but those of one run)."""
+        rows = self.revealed_rows(without_run=without_run)
+        key = content_hash([int(r) for r in rows])
+        if key not in self._cells:
+            kept = dict(list(self._cells.items())[-1:])
+            self._cells = kept | {key: self._base_cell.update(self._table(rows)) if len(rows) else self._base_cell}
+        return self._cells[key]
+
+    @cached_property
+    def _base_cell(self) -> VirtualCell:
+        from ..world_model.cell import VirtualCell
+        from ..world_model.data.conditions import effects
+
+        study = self.study
+        self.say(f"fitting the virtual cell on {len(study.train):,} wells")
+        table = effects(study.dataset, study.train)
+        features = study.dataset.context_features
+        return VirtualCell.fit(table, context_features=features, compound_classes=self.classes, seed=self.spec.seed)
+
+    def _table(self, rows: np.ndarray) -> Any:
+        """Revealed wells as conditions, under the name the goal gives their context."""
+        from dataclasses import replace
+
+        from ..world_model.data.conditions import effects
+
+        table = effects(self.study.dataset, rows)
+        back = {there: here for here, there in self.study.alias.items()}
+        conditions = table.conditions.copy()
+        conditions["context"] = [back.get(str(c), str(c)) for c in conditions["context"]]
+        return replace(table, conditions=conditions)
+
+    def registered(self) -> dict[str, Prediction]:
+        """Claim id -> its registered prediction."""
+        found = {}
+        for event in self.ledger.events(kind="prediction_registered"):
+            prediction = Prediction.model_validate(event.payload["prediction"])
+            found.setdefault(prediction.claim_id, prediction)
+        return found
+
+    def design(self, design_hash: str) -> Design:
+        """A proposed or edited design of this campaign. Raises Corrupt where the ledger has none of that hash."""
+        found = reviews.designs(self.ledger, self.campaign).get(design_hash)
+        if found is None:
+            raise Corrupt(f"The ledger has no design {design_hash[:12]}", cure="run `cytocrux claims verify`")
+        return found
+
+    def rejected_claims(self) -> set[str]:
+        """Claims of designs a person rejected in this campaign: they are not proposed again here."""
+        by_prediction = {p.id: c for c, p in self.registered().items()}
+        rejected = {
+            e.payload["design_hash"]
+            for e in self.ledger.events(kind="experiment_decided", campaign=self.campaign)
+            if e.payload["decision"] == "reject"
+        }
+        return {
+            by_prediction[p]
+            for h, d in reviews.designs(self.ledger, self.campaign).items()
+            if h in rejected
+            for p in d.predictions
+        }
+
+    def excluded(self, compound: str) -> str:
+        """Why the goal rules a compound out; "" where it does not."""
+        from ..world_model.compounds import tags_of
+
+        words = {compound.lower(), self.classes.get(compound, "unknown").lower(), *tags_of(compound)}
+        return next((e.because for e in self.goal.exclusions if e.what.lower() in words), "")
+
+    def targets(self, name: str) -> list[str]:
+        """Known targets of a compound, or the genes of a genetic perturbation."""
+        from ..world_model.compounds import facts
+
+        if self.goal.kind != "compound":
+            return name.split("+")
+        known = facts().get(name)
+        return list(known.targets) if known else []
+
+    def status_counts(self) -> Counter[str]:
+        """How many of this campaign's claims have which status."""
+        states = self.states()
+        return Counter(states[c].status for c in self.my_claims())
+
+    def staker(self) -> Staker:
+        return Staker(self.study, self.cell(), self.classes)
+
+    def briefing(self, settled: Iterable[str] = ()) -> Briefing:
+        """What a mind may know. Scores of the data set stand among the readouts."""
+        from ..world_model.data import scores
+
+        wells, info = self.dataset.wells, self.dataset.info
+        measured = [
+            Readout(modality=m, variable=str(v), unit=u)
+            for v, m, u in zip(wells.var_names, wells.var["modality"], wells.var["unit"], strict=True)
+        ]
+        treated = wells.obs[~wells.obs["control"].astype(bool)]
+        contexts = self.dataset.contexts
+        return Briefing(
+            dataset=self.dataset.name,
+            dataset_description=info.description,
+            contexts=contexts,
+            perturbations=self.dataset.perturbations,
+            classes=self.classes,
+            kinds=tuple(treated["kind"].astype(str).value_counts().index),
+            readouts=(*scores(self.dataset).values(), *measured),
+            doses=tuple(sorted(float(d) for d in treated["dose"].dropna().unique())),
+            times_h=tuple(sorted(float(t) for t in treated["time_h"].dropna().unique())),
+            patient=self.patient.context if self.patient else None,
+            patient_fields=self.patient.fields if self.patient else (),
+            settled=tuple(settled),
+        )

@@ -1,0 +1,75 @@
+"""What a campaign was asked to do: everything needed to start it, and to start it again after a crash."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from ..world_model.errors import BadInput
+from ..world_model.vocabulary import Frozen, content_hash
+from .budget import Budget
+
+
+class LLMSpec(Frozen):
+    """An OpenAI-compatible endpoint. The key stays in the environment (OPENAI_API_KEY), never here."""
+
+    url: str
+    model: str
+
+
+class CampaignSpec(Frozen):
+    """A goal in words with its budgets. ``patient`` is the table's text, so that a resumed run needs no file."""
+
+    question: str = Field(min_length=1, max_length=4000)
+    data: str | None = None
+    patient: str | None = None
+    patient_name: str = ""
+    budget: Budget = Budget()
+    auto_approve: str | None = None
+    llm: LLMSpec | None = None
+    seed: int = Field(default=0, ge=0)
+
+    @property
+    def id(self) -> str:
+        return "K" + content_hash(self.model_dump(mode="json"))[:10]
+
+
+def read_spec(path: Path) -> CampaignSpec:
+    """A campaign file (YAML). Raises BadInput that names the field and what it should be."""
+    import yaml
+
+    try:
+        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInput(f"No campaign file {path}", cure="check the path") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not YAML", why=str(error).splitlines()[0], cure="see examples/campaign.yaml") from None
+    if not isinstance(raw, dict):
+        raise BadInput(f"{path} holds no fields", cure="see examples/campaign.yaml")
+    if isinstance(raw.get("budget"), str):
+        raw["budget"] = Budget.parse(raw["budget"]).model_dump()
+    elif isinstance(raw.get("budget"), dict):
+        raw["budget"] = Budget.of(raw["budget"]).model_dump()
+    if raw.get("patient"):
+        table = (path.parent / str(raw["patient"])).resolve()
+        raw["patient_name"], raw["patient"] = table.name, patient_text(table)
+    try:
+        return CampaignSpec(**raw)
+    except (ValidationError, TypeError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("file",), "msg": str(error)}
+        field = ".".join(str(p) for p in first["loc"])
+        raise BadInput(f"The campaign's {field} cannot be used", why=str(first["msg"]), cure="see examples/campaign.yaml") from None
+
+
+def patient_text(path: Path) -> str:
+    """The patient table as text; BadInput where there is none or it is far too large to be one."""
+    if not path.is_file():
+        raise BadInput(f"No patient table at {path}", cure="check the path; the table has the columns field, value, unit")
+    if path.stat().st_size > 1_000_000:
+        raise BadInput(f"{path.name} is larger than 1 MB", why="a patient table has some hundred rows", cure="give the table alone")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadInput(f"{path.name} is not UTF-8 text", cure="save the table as CSV (UTF-8)") from None
