@@ -90,7 +90,10 @@ def _why(state: ClaimState) -> str:
     words = f"predicted {theory.mean:+.2f} (sd {theory.sd:.2f}) {unit}, {chance:.0%} chance of passing {claim.delta:+g}"
     if evidence is None:
         return words + "; not measured yet"
-    return words + f"; measured {evidence.estimate:+.2f} (se {evidence.se:.2f}) on {sum(len(b.wells) for b in state.batches)} wells: {state.status}"
+    return (
+        words
+        + f"; measured {evidence.estimate:+.2f} (se {evidence.se:.2f}) on {sum(len(b.wells) for b in state.batches)} wells: {state.status}"
+    )
 
 
 def _summary(session: Session, standing: Sequence[ClaimState], refuted: Sequence[ClaimState]) -> list[str]:
@@ -100,7 +103,10 @@ def _summary(session: Session, standing: Sequence[ClaimState], refuted: Sequence
     held = [s for s in standing if s.status == "corroborated"]
     if goal.intent == "panel":
         classes = {session.classes.get(name_of(s.claim), "unknown") for s in standing}
-        lines.append(f"The panel holds {len(standing)} compounds of {len(classes)} mechanism classes; {len(held)} of them were corroborated.")
+        lines.append(
+            f"The panel holds {len(standing)} compounds of {len(classes)} mechanism classes; "
+            f"{len(held)} of them were corroborated."
+        )
     else:
         lines += [f"Corroborated: {s.claim.sentence}" for s in _first_each(held)]
     lines += [f"Refuted: {s.claim.sentence}" for s in refuted]

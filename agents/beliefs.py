@@ -30,7 +30,11 @@ class BeliefChange(Frozen):
 def changes(session: Session, before: VirtualCell, after: VirtualCell) -> list[BeliefChange]:
     """One entry for each claim falsified in this cycle: what was ruled out, and how its kin moved."""
     states = session.states()
-    told = {c for e in session.ledger.events(kind="belief_changed", campaign=session.campaign) for c in e.payload["claim_ids"]}
+    told = {
+        c
+        for e in session.ledger.events(kind="belief_changed", campaign=session.campaign)
+        for c in e.payload["claim_ids"]
+    }
     fresh = [states[c] for c in session.my_claims() if states[c].status == "falsified" and c not in told]
     if not fresh:
         return []
@@ -42,13 +46,13 @@ def _one(
     session: Session, state: ClaimState, hypotheses: Sequence[Hypothesis], before: VirtualCell, after: VirtualCell
 ) -> BeliefChange:
     claim, evidence, prediction = state.claim, state.evidence, state.prediction
-    assert evidence is not None and prediction is not None  # noqa: S101  a falsified claim has both
+    assert evidence is not None and prediction is not None
     kin, who = _kin(session, state, hypotheses)
     old, new = (_mean(session, cell, kin) for cell in (before, after))
     unit = "z" if claim.contrast.populations else claim.readout.unit
     sentence = (
-        f"Refuted: {claim.sentence} The theory expected {prediction.theory.mean:+.2f} (sd {prediction.theory.sd:.2f}) {unit}; "
-        f"measured {evidence.estimate:+.2f} (se {evidence.se:.2f})."
+        f"Refuted: {claim.sentence} The theory expected {prediction.theory.mean:+.2f} "
+        f"(sd {prediction.theory.sd:.2f}) {unit}; measured {evidence.estimate:+.2f} (se {evidence.se:.2f})."
     )
     if old is not None and new is not None:
         sentence += f" For {who} ({len(kin)}) the mean prediction moved from {old:+.2f} to {new:+.2f}."
@@ -61,10 +65,18 @@ def _kin(session: Session, state: ClaimState, hypotheses: Sequence[Hypothesis]) 
     arm = state.claim.contrast.arms[0]
     if session.goal.intent == "panel":
         family = session.classes.get(name, "unknown")
-        kin = [h for h in hypotheses if session.classes.get(h.perturbations[0], "unknown") == family and h.perturbations[0] != name]
+        kin = [
+            h
+            for h in hypotheses
+            if session.classes.get(h.perturbations[0], "unknown") == family and h.perturbations[0] != name
+        ]
         return kin, f"the other compounds of class {family}"
     here = (arm.perturbations[0].dose, arm.time_h)
-    kin = [h for h in hypotheses if "+".join(h.perturbations) == name and h.readout == readout and (h.dose, h.time_h) != here]
+    kin = [
+        h
+        for h in hypotheses
+        if "+".join(h.perturbations) == name and h.readout == readout and (h.dose, h.time_h) != here
+    ]
     return kin, f"{name} at other doses and times"
 
 

@@ -23,7 +23,9 @@ class Budget(Frozen):
         for part in filter(None, (p.strip() for p in text.split(","))):
             name, _, number = part.partition("=")
             if name not in cls.model_fields:
-                raise BadInput(f"Unknown budget {name!r}", cure=f"use {', '.join(cls.model_fields)}, as in wells=96,hours=8")
+                raise BadInput(
+                    f"Unknown budget {name!r}", cure=f"use {', '.join(cls.model_fields)}, as in wells=96,hours=8"
+                )
             try:
                 values[name] = float(number)
             except ValueError:

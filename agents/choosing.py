@@ -32,8 +32,9 @@ def choose(session: Session, hypotheses: Sequence[Hypothesis], cycle: int, wells
         fresh = _panel(session, fresh, states)
     fresh = value_boldness(fresh)
     mine = set(session.my_claims())
-    again = [_known(states[c]) for c in mine if states[c].status in ("registered", "testing") and not states[c].closed]
-    again = [s for s in again if s is not None and s.claim.id not in session.rejected_claims()]
+    rejected = session.rejected_claims()
+    still_open = [states[c] for c in sorted(mine - rejected) if states[c].status in ("registered", "testing")]
+    again = [Stake(c.claim, c.prediction) for c in still_open if c.prediction is not None and not c.closed]
     replicates = REPLICATES if session.study.has_controls else 1
     ranked = bundles(
         [*again, *fresh], session.lab, replicates=replicates, batches={c: s.batches for c, s in states.items()}
@@ -150,10 +151,6 @@ def _panel(session: Session, stakes: Sequence[Stake], states: dict[str, ClaimSta
 def name_of(claim: Claim) -> str:
     """The compound or genes of a claim's first arm, joined with "+"."""
     return "+".join(p.name for p in claim.contrast.arms[0].perturbations)
-
-
-def _known(state: ClaimState) -> Stake | None:
-    return None if state.prediction is None else Stake(state.claim, state.prediction)
 
 
 def _with_premises(bundle: Bundle, session: Session) -> Bundle:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .nodes import LoopState, Nodes
@@ -56,5 +55,3 @@ def config(session: Session) -> dict[str, Any]:
 
 def _verdict(state: LoopState) -> str:
     return state["verdict"]
-
-

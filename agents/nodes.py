@@ -119,7 +119,12 @@ class Nodes:
             left = s.spec.budget.wells - s.wells_spent()
             consent = approve(s.spec.auto_approve, design, s.lab.capabilities(), left)
             if consent is not None:
-                payload = {"design_hash": consent.design_hash, "decision": "approve", "by": consent.by, "reason": consent.reason}
+                payload = {
+                    "design_hash": consent.design_hash,
+                    "decision": "approve",
+                    "by": consent.by,
+                    "reason": consent.reason,
+                }
                 s.record("experiment_decided", payload, f"decided:{consent.design_hash}")
                 decided = decision_on(s.ledger, state["design"])
         if decided is None:
@@ -128,7 +133,10 @@ class Nodes:
             interrupt({"design": state["design"], "action": "review"})
             decided = decision_on(s.ledger, state["design"])
         if decided is None:
-            raise NotAllowed(f"Design {state['design'][:12]} is not decided", cure=f"cytocrux review {state['design'][:12]} --approve")
+            raise NotAllowed(
+                f"Design {state['design'][:12]} is not decided",
+                cure=f"cytocrux review {state['design'][:12]} --approve",
+            )
         if decided.decision == "reject":
             s.say(f"design {state['design'][:12]} was rejected by {decided.by}: {decided.reason}")
             return {"verdict": "skip"}
@@ -202,7 +210,11 @@ class Nodes:
         for claim_id in s.my_claims():
             known = s.states()[claim_id]
             if known.status == "testing":
-                s.record("claim_closed", {"claim_id": claim_id, "reason": state.get("reason", "the campaign ended")}, f"closed:{claim_id}")
+                s.record(
+                    "claim_closed",
+                    {"claim_id": claim_id, "reason": state.get("reason", "the campaign ended")},
+                    f"closed:{claim_id}",
+                )
         s.record("answer", compose(s), "answer")
         s.record("campaign_finished", {"reason": state.get("reason", "done")}, "finished")
         return {"verdict": "report"}
@@ -213,5 +225,8 @@ class Nodes:
         for claim_id in s.my_claims():
             known = s.states()[claim_id]
             if known.status == "testing" and any(s.lab.available(a) == 0 for a in known.claim.contrast.arms):
-                s.record("claim_closed", {"claim_id": claim_id, "reason": "the lab has no fresh wells of one of its arms"}, f"closed:{claim_id}")
-
+                s.record(
+                    "claim_closed",
+                    {"claim_id": claim_id, "reason": "the lab has no fresh wells of one of its arms"},
+                    f"closed:{claim_id}",
+                )

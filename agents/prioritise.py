@@ -84,7 +84,10 @@ def pick(ranked: Sequence[Bundle], *, wells: int, most: int) -> list[Bundle]:
     left, chosen, paid = list(ranked), [], {}  # type: ignore[var-annotated]
     spent, used = 0, {}  # type: ignore[var-annotated]
     while left and len(chosen) < most:
-        best = max(left, key=lambda b: (b.priority * REPEAT_DISCOUNT ** used.get(b.perturbation, 0), b.claims[0].stake.claim.id))
+        best = max(
+            left,
+            key=lambda b: (b.priority * REPEAT_DISCOUNT ** used.get(b.perturbation, 0), b.claims[0].stake.claim.id),
+        )
         left.remove(best)
         extra = sum(max(0, r.n - paid.get(r.arm.key(), 0)) for r in best.requests)
         if spent + extra > wells:

@@ -14,14 +14,57 @@ from ..world_model.vocabulary import Readout
 from .goal import Intent
 
 PANEL_WORDS = ("panel", "compounds", "drugs", "medicines", "therap", "treat", "化合物", "药物", "治疗")
-PAIR_WORDS = ("pair", "pairs", "sum", "synerg", "combination", "combinations", "epistasis", "additive", "组合", "协同", "配对", "之和")
+PAIR_WORDS = (
+    "pair",
+    "pairs",
+    "sum",
+    "synerg",
+    "combination",
+    "combinations",
+    "epistasis",
+    "additive",
+    "组合",
+    "协同",
+    "配对",
+    "之和",
+)
 SCREEN_WORDS = {
     "gdsc": ("patient", "sensitiv", "cell line", "compound", "患者", "敏感"),
     "rppa": ("raf", "mek", "erk", "braf", "phospho", "melanoma", "s6", "磷酸化", "黑色素瘤"),
     "norman": ("crispra", "k562", "erythroid", "perturb-seq", "红系", "红细胞"),
 }
-UP_WORDS = ("push", "raise", "increase", "induce", "activate", "towards", "toward", "elevate", "up-regulate", "升高", "激活", "诱导", "推向", "上调")
-DOWN_WORDS = ("shut", "inhibit", "lower", "reduce", "suppress", "decrease", "block", "silence", "down-regulate", "降低", "抑制", "关闭", "下调", "阻断")
+UP_WORDS = (
+    "push",
+    "raise",
+    "increase",
+    "induce",
+    "activate",
+    "towards",
+    "toward",
+    "elevate",
+    "up-regulate",
+    "升高",
+    "激活",
+    "诱导",
+    "推向",
+    "上调",
+)
+DOWN_WORDS = (
+    "shut",
+    "inhibit",
+    "lower",
+    "reduce",
+    "suppress",
+    "decrease",
+    "block",
+    "silence",
+    "down-regulate",
+    "降低",
+    "抑制",
+    "关闭",
+    "下调",
+    "阻断",
+)
 FOLLOW_WORDS = ("follow", "also", "too", "as well", "follows", "随之", "跟随", "也")
 STOP_WORDS = frozenset(
     "a an and are as at be by can could do does each find for from give have how i in is it its me more most need of "
@@ -94,7 +137,9 @@ def handles(readout: Readout) -> set[str]:
 def direction_in(question: str) -> Literal["up", "down"] | None:
     """The direction asked for, by the first word that says one; None where no word does."""
     text = question.lower()
-    hits = [(text.find(w), "up") for w in UP_WORDS if w in text] + [(text.find(w), "down") for w in DOWN_WORDS if w in text]
+    hits = [(text.find(w), "up") for w in UP_WORDS if w in text] + [
+        (text.find(w), "down") for w in DOWN_WORDS if w in text
+    ]
     return min(hits)[1] if hits else None  # type: ignore[return-value]
 
 
@@ -102,7 +147,14 @@ def leftover(question: str, used: Iterable[str]) -> tuple[str, ...]:
     """Content words (Latin script) that matched nothing: shown to the user as not understood."""
     flat = " ".join(used).lower()
     known = {re.sub(r"[^a-z0-9]", "", w) for w in re.split(r"[^a-z0-9]+", flat)}
-    vocabulary = (*PANEL_WORDS, *PAIR_WORDS, *UP_WORDS, *DOWN_WORDS, *FOLLOW_WORDS, *(w for ws in SCREEN_WORDS.values() for w in ws))
+    vocabulary = (
+        *PANEL_WORDS,
+        *PAIR_WORDS,
+        *UP_WORDS,
+        *DOWN_WORDS,
+        *FOLLOW_WORDS,
+        *(w for ws in SCREEN_WORDS.values() for w in ws),
+    )
     words = re.findall(r"[A-Za-z][A-Za-z0-9-]{2,}", question)
     kept = []
     for word in words:
@@ -123,7 +175,9 @@ def count_in(question: str) -> int | None:
 
 def _squeeze(text: str) -> tuple[str, set[int]]:
     """Letters and digits only, lower case, and the positions in it where a word of the text begins."""
-    out, starts, fresh = [], set(), True
+    out: list[str] = []
+    starts: set[int] = set()
+    fresh = True
     for char in text.lower():
         if char.isalnum():
             if fresh or ord(char) > 0x2E80 or (out and ord(out[-1]) > 0x2E80):

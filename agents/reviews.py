@@ -30,7 +30,9 @@ def decision_on(ledger: Ledger, design_hash: str) -> Decision | None:
             continue
         if payload["decision"] == "edit":
             edited = Design.model_validate(payload["design"])
-            return Decision(decision="approve", design_hash=edited.content_hash(), by=payload["by"], reason=payload["reason"])
+            return Decision(
+                decision="approve", design_hash=edited.content_hash(), by=payload["by"], reason=payload["reason"]
+            )
         return Decision(**{k: payload[k] for k in ("decision", "design_hash", "by", "reason")})
     return None
 
@@ -82,7 +84,9 @@ def approval_for(ledger: Ledger, design_hash: str) -> Approval:
             approved = Design.model_validate(payload["design"]).content_hash() == design_hash
         if approved:
             return Approval(design_hash=design_hash, by=payload["by"], reason=payload["reason"])
-    raise NotAllowed(f"Design {design_hash[:12]} was not approved", cure=f"cytocrux review {design_hash[:12]} --approve")
+    raise NotAllowed(
+        f"Design {design_hash[:12]} was not approved", cure=f"cytocrux review {design_hash[:12]} --approve"
+    )
 
 
 def read_edit(path: Path, proposed: Design) -> Design:
@@ -93,10 +97,14 @@ def read_edit(path: Path, proposed: Design) -> Design:
         raise BadInput(f"No edited design at {path}", cure="check the path") from None
     except (ValidationError, UnicodeDecodeError) as error:
         why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "it is not UTF-8 text"
-        raise BadInput(f"{path.name} is not a design", why=why, cure="edit what `cytocrux campaign status --json` shows") from None
+        raise BadInput(
+            f"{path.name} is not a design", why=why, cure="edit what `cytocrux campaign status --json` shows"
+        ) from None
     fixed = {"campaign", "cycle", "dataset", "seed"}
     if edited.model_dump(include=fixed) != proposed.model_dump(include=fixed):
-        raise BadInput("The edit changes the campaign, cycle, data set or seed", cure="change only arms and predictions")
+        raise BadInput(
+            "The edit changes the campaign, cycle, data set or seed", cure="change only arms and predictions"
+        )
     known = {a.arm.key() for a in proposed.arms}
     extra = [a.arm.label() for a in edited.arms if a.arm.key() not in known]
     if extra or not set(edited.predictions) <= set(proposed.predictions):

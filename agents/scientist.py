@@ -117,7 +117,12 @@ def decide(
             if edited is None:
                 raise BadInput("An edit needs the edited design", cure="give its JSON file: --edit FILE")
             payload["design"] = reviews.read_edit(edited, design).model_dump(mode="json")
-        ledger.append("experiment_decided", payload, campaign=design.campaign, key=f"{design.campaign}/decided:{design.content_hash()}")
+        ledger.append(
+            "experiment_decided",
+            payload,
+            campaign=design.campaign,
+            key=f"{design.campaign}/decided:{design.content_hash()}",
+        )
         return design.campaign
 
 
@@ -136,7 +141,11 @@ def stop(campaign: str, *, workspace: Path) -> None:
 def campaign_status(workspace: Path, campaign: str | None = None) -> list[dict[str, Any]]:
     """One entry a campaign: question, state, wells, claims by status, designs waiting for review."""
     with _existing(workspace) as ledger:
-        ids = [_known(ledger, campaign)] if campaign else [str(e.campaign) for e in ledger.events(kind="campaign_started")]
+        ids = (
+            [_known(ledger, campaign)]
+            if campaign
+            else [str(e.campaign) for e in ledger.events(kind="campaign_started")]
+        )
         found = []
         for each in ids:
             session = _session(ledger, each, workspace, lambda _: None)
@@ -169,7 +178,7 @@ def _run(session: Session) -> Outcome:
             from langgraph.types import Command
 
             entry = Command(resume=True)
-        for _ in graph.stream(entry, where, stream_mode="updates", durability="sync"):  # type: ignore[arg-type]
+        for _ in graph.stream(entry, where, stream_mode="updates", durability="sync"):  # type: ignore[call-overload]
             if _asked(session.ledger, session.campaign) in ("pause", "stop"):
                 break
     return _outcome(session)

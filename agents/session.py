@@ -178,7 +178,7 @@ class Session:
 
     def registered(self) -> dict[str, Prediction]:
         """Claim id -> its registered prediction."""
-        found = {}
+        found: dict[str, Prediction] = {}
         for event in self.ledger.events(kind="prediction_registered"):
             prediction = Prediction.model_validate(event.payload["prediction"])
             found.setdefault(prediction.claim_id, prediction)

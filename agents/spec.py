@@ -45,7 +45,9 @@ def read_spec(path: Path) -> CampaignSpec:
     except FileNotFoundError:
         raise BadInput(f"No campaign file {path}", cure="check the path") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is not YAML", why=str(error).splitlines()[0], cure="see examples/campaign.yaml") from None
+        raise BadInput(
+            f"{path} is not YAML", why=str(error).splitlines()[0], cure="see examples/campaign.yaml"
+        ) from None
     if not isinstance(raw, dict):
         raise BadInput(f"{path} holds no fields", cure="see examples/campaign.yaml")
     if isinstance(raw.get("budget"), str):
@@ -60,15 +62,21 @@ def read_spec(path: Path) -> CampaignSpec:
     except (ValidationError, TypeError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("file",), "msg": str(error)}
         field = ".".join(str(p) for p in first["loc"])
-        raise BadInput(f"The campaign's {field} cannot be used", why=str(first["msg"]), cure="see examples/campaign.yaml") from None
+        raise BadInput(
+            f"The campaign's {field} cannot be used", why=str(first["msg"]), cure="see examples/campaign.yaml"
+        ) from None
 
 
 def patient_text(path: Path) -> str:
     """The patient table as text; BadInput where there is none or it is far too large to be one."""
     if not path.is_file():
-        raise BadInput(f"No patient table at {path}", cure="check the path; the table has the columns field, value, unit")
+        raise BadInput(
+            f"No patient table at {path}", cure="check the path; the table has the columns field, value, unit"
+        )
     if path.stat().st_size > 1_000_000:
-        raise BadInput(f"{path.name} is larger than 1 MB", why="a patient table has some hundred rows", cure="give the table alone")
+        raise BadInput(
+            f"{path.name} is larger than 1 MB", why="a patient table has some hundred rows", cure="give the table alone"
+        )
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..knowledge.claims import Belief, Claim, Prediction
 from ..world_model.data.arms import control_of
-from ..world_model.vocabulary import Arm, Contrast, Population, Readout
+from ..world_model.errors import BadInput
+from ..world_model.vocabulary import Arm, Context, Contrast, Population, Readout
 from .goal import Goal, Hypothesis
 from .study import Study, arm_of
 from .thresholds import Role, zone
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..world_model.cell import CellPrediction, VirtualCell
+    from ..world_model.data.gdsc import ReplicateNoise
 
 ALPHA = 0.05
 MAX_WELLS = 24  # per arm; a claim still open then is undecided
@@ -66,7 +68,7 @@ class Staker:
                 stakes.append(stake)
         return stakes
 
-    def _features(self, goal: Goal):  # type: ignore[no-untyped-def]
+    def _features(self, goal: Goal) -> Context | None:
         return goal.context if goal.context.expression or goal.context.mutations else None
 
     def _arm(self, hypothesis: Hypothesis) -> Arm:
@@ -88,7 +90,7 @@ class Staker:
                 return None
             size, contrast = zone("z", "primary", 1.0), Contrast(terms=((1.0, arm),), populations=populations)
             theory = Belief(mean=told.mean, sd=told.sd)
-            noise, variance = self._noise.get(arm.perturbations[0].name, self._noise[""]), "known"
+            noise, variance = self._noise.of(arm.perturbations[0].name) if self._noise else 1.0, "known"
             sceptic = Belief(mean=0.0, sd=1.0)
         theory = Belief(mean=theory.mean, sd=max(theory.sd, SD_FLOOR * size.delta))
         claim = Claim(
@@ -191,11 +193,15 @@ def sentence(arm: Arm, readout: Readout, h: Hypothesis, delta: float, has_contro
     what = " + ".join(p.label() for p in arm.perturbations)
     where = arm.context + ("" if arm.time_h is None else f" at {arm.time_h:g} h")
     if not has_controls:
-        return f"{arm.context} is among the quarter of lines most sensitive to {what} ({readout.variable} z <= -{delta:g})."
+        return (
+            f"{arm.context} is among the quarter of lines most sensitive to {what} "
+            f"({readout.variable} z <= -{delta:g})."
+        )
+    moves = "raises" if h.direction == "up" else "lowers"
+    size = f"{readout.variable} in {where} by >= {delta:g} ({readout.unit})"
     if h.kind == "synergy":
-        more = "raises" if h.direction == "up" else "lowers"
-        return f"{what} together {more} {readout.variable} in {where} by >= {delta:g} ({readout.unit}) beyond the sum of the two."
-    return f"{what} {'raises' if h.direction == 'up' else 'lowers'} {readout.variable} in {where} by >= {delta:g} ({readout.unit}) against control."
+        return f"{what} together {moves.removesuffix('s')} {size} beyond the sum of the two."
+    return f"{what} {moves} {size} against control."
 
 
 def refutation(readout: Readout, h: Hypothesis, delta0: float, has_controls: bool) -> str:
@@ -222,10 +228,17 @@ def _populations(study: Study, name: str) -> list[Population]:
     return found
 
 
-def _reading_noise(study: Study) -> dict[str, float]:
-    """z-scale sd of one reading, by perturbation ("" = pooled), from contexts measured twice in training."""
+def _reading_noise(study: Study) -> ReplicateNoise | None:
+    """z-scale sd of one reading, from contexts measured twice in training; None where controls give the noise."""
     if study.has_controls:
-        return {"": 1.0}
+        return None
     from ..world_model.data.gdsc import replicate_noise
 
-    return dict(replicate_noise(study.dataset, rows=study.train))
+    try:
+        return replicate_noise(study.dataset, rows=study.train)
+    except ValueError:
+        raise BadInput(
+            f"{study.dataset.name} has neither control wells nor lines measured twice",
+            why="without one of them the error of a reading is not known, and nothing could be tested",
+            cure="add control wells, or a second measurement of some lines",
+        ) from None

@@ -128,9 +128,7 @@ def with_scores(dataset: Dataset, scores: Sequence[Readout]) -> Dataset:
             ),
         ]
     )
-    extended = anndata.AnnData(
-        X=np.column_stack([x, *columns]), obs=wells.obs.copy(), var=var, uns=dict(wells.uns)
-    )
+    extended = anndata.AnnData(X=np.column_stack([x, *columns]), obs=wells.obs.copy(), var=var, uns=dict(wells.uns))
     return replace(dataset, wells=extended)
 
 
@@ -147,12 +145,14 @@ def _replicates_for_training(obs: pd.DataFrame, rows: np.ndarray, seed: int) -> 
     """A seeded share of the wells of each single-perturbation or control arm with at least 3 wells."""
     arms = obs.iloc[rows].groupby(["perturbation", "dose", "time_h"], dropna=False, observed=True).indices
     taught: list[int] = []
-    for (perturbation, *_), members in sorted(arms.items(), key=lambda kv: str(kv[0])):
-        if "+" in str(perturbation) or len(members) < 3:
+    for name, members in sorted((str(key), members) for key, members in arms.items()):
+        if "+" in name or len(members) < 3:
             continue
-        order = sorted(
-            (int(rows[m]) for m in members),
-            key=lambda r: hashlib.sha256(f"split|{seed}|{obs.index[r]}".encode()).digest(),
-        )
+        order = sorted((int(rows[m]) for m in members), key=lambda r: _lot(seed, str(obs.index[r])))
         taught += order[: max(1, round(TRAIN_SHARE * len(order)))]
     return np.array(sorted(taught), dtype=int)
+
+
+def _lot(seed: int, well: str) -> bytes:
+    """A well's place in the seeded draw, independent of the order of the table."""
+    return hashlib.sha256(f"split|{seed}|{well}".encode()).digest()

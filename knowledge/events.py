@@ -25,6 +25,8 @@ GENESIS = "0" * 64
 # kind -> fields its payload must have; more fields and more kinds are allowed
 KINDS: dict[str, tuple[str, ...]] = {
     "campaign_started": ("campaign", "question"),
+    "goal_set": ("goal",),
+    "campaign_control": ("action",),
     "claim_proposed": ("claim",),
     "prediction_registered": ("prediction",),
     "experiment_proposed": ("design",),
@@ -83,6 +85,12 @@ def canonical(payload: Any) -> str:
     except (TypeError, ValueError) as error:
         raise BadInput("An event's payload is not JSON", why=str(error), cure="Pass model_dump(mode='json')") from None
     return text
+
+
+def parse(text: str) -> Payload:
+    """A payload from its canonical text."""
+    payload: Payload = json.loads(text)
+    return payload
 
 
 def chain_hash(
