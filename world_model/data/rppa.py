@@ -77,9 +77,7 @@ def from_table(raw: pd.DataFrame, *, source: str) -> Dataset:
     spots["position"] = spots.groupby(list(spots.columns)).cumcount() + 1
     spots["pair"] = (spots["print"] + 1) // 2
     ratios = raw[list(MARKERS)].rename(columns=MARKERS)
-    with np.errstate(divide="ignore"):
-        logs = np.log2(ratios.where(ratios > 0))
-    logs = _centre_on_control(logs, spots)
+    logs = _centre_on_control(pd.DataFrame(np.log2(ratios.where(ratios > 0))), spots)
     logs[spots["scanner"].str.startswith("Odyssey")] *= ODYSSEY_GAIN
     by_scan = pd.concat([spots, logs], axis=1).groupby([*LYSATE, "scanner"], sort=True)[list(logs.columns)].mean()
     table = by_scan.groupby(level=LYSATE, sort=True).mean().reset_index()
