@@ -38,7 +38,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 
 # uv reads find-links from UV_FIND_LINKS only; where pip has a local torch build, hand it on
 lock:
-	UV_FIND_LINKS="$$PIP_FIND_LINKS" uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-emit-find-links \
+	UV_FIND_LINKS="$$PIP_FIND_LINKS" uv pip compile --quiet --extra dev --no-emit-find-links \
 		--no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 	sed -i 's/+cpu//' requirements.lock
 

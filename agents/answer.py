@@ -90,10 +90,8 @@ def _why(state: ClaimState) -> str:
     words = f"predicted {theory.mean:+.2f} (sd {theory.sd:.2f}) {unit}, {chance:.0%} chance of passing {claim.delta:+g}"
     if evidence is None:
         return words + "; not measured yet"
-    return (
-        words
-        + f"; measured {evidence.estimate:+.2f} (se {evidence.se:.2f}) on {sum(len(b.wells) for b in state.batches)} wells: {state.status}"
-    )
+    wells = sum(len(b.wells) for b in state.batches)
+    return f"{words}; measured {evidence.estimate:+.2f} (se {evidence.se:.2f}) on {wells} wells: {state.status}"
 
 
 def _summary(session: Session, standing: Sequence[ClaimState], refuted: Sequence[ClaimState]) -> list[str]:

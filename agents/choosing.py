@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .session import Session
 
 BUNDLES_PER_CYCLE = 8
-REPLICATES = 4  # wells per arm and look, where there are controls; one reading per look where there are none
 BET_ON = 0.5  # the least probability, under the theory, that theta lies past the middle of the zone
 
 
@@ -35,10 +34,7 @@ def choose(session: Session, hypotheses: Sequence[Hypothesis], cycle: int, wells
     rejected = session.rejected_claims()
     still_open = [states[c] for c in sorted(mine - rejected) if states[c].status in ("registered", "testing")]
     again = [Stake(c.claim, c.prediction) for c in still_open if c.prediction is not None and not c.closed]
-    replicates = REPLICATES if session.study.has_controls else 1
-    ranked = bundles(
-        [*again, *fresh], session.lab, replicates=replicates, batches={c: s.batches for c, s in states.items()}
-    )
+    ranked = bundles([*again, *fresh], session.lab, batches={c: s.batches for c, s in states.items()})
     most = goal.max_items if goal.intent == "panel" else BUNDLES_PER_CYCLE
     picked = pick(ranked, wells=wells_left, most=most)
     return [_with_premises(b, session) for b in picked]

@@ -6,7 +6,7 @@ Claims on the same treated arm share its wells, so they are weighed together as 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..knowledge.claims import ArmRequest, Batch
 from ..knowledge.power import e_power, severity
@@ -15,6 +15,9 @@ from ..world_model.vocabulary import Arm
 from .staking import Stake
 
 WORTH_TESTING = 0.05  # expected growth of log10 e below which wells teach next to nothing
+LOOKS = (2, 3, 4, 6, 8)  # treated wells per arm a look may take
+SETTLES = 0.8  # probability of a verdict at which a larger look is not asked for
+FEW_CONTROLS = 8  # so few control wells are taken all at once: later claims could not be compared with fewer
 REPEAT_DISCOUNT = 0.5  # a second bundle on the same perturbation counts half, a third a quarter
 
 
@@ -51,7 +54,6 @@ def bundles(
     stakes: Sequence[Stake],
     lab: LabExecutor,
     *,
-    replicates: int,
     batches: Mapping[str, Sequence[Batch]] | None = None,
 ) -> list[Bundle]:
     """Bundles that the lab can run and that are worth testing, best first. ``batches``: looks already taken."""
@@ -62,21 +64,36 @@ def bundles(
     available: dict[str, int] = {}
     found = []
     for group in grouped.values():
-        requests = _requests(group[0].claim.contrast.arms, lab, replicates, available)
-        if requests is None:
-            continue
-        n_per_arm = {r.arm.key(): r.n for r in requests}
-        weighed = []
-        for stake in group:
-            power = e_power(stake.claim, stake.prediction, n_per_arm, batches.get(stake.claim.id, ()))
-            severe = severity(stake.claim, stake.prediction, n_per_arm)
-            weighed.append(Weighed(stake, power.mean_log_e, severe))
-        gain = sum(w.stake.claim.value * max(w.e_power, 0.0) for w in weighed)
-        if max(w.e_power for w in weighed) < WORTH_TESTING:
-            continue
-        cost = sum(r.n for r in requests if not r.arm.is_control) or 1
-        found.append(Bundle(tuple(weighed), requests, float(cost), gain / cost, _reason(weighed, cost)))
+        bundle = _bundle(group, lab, available, batches)
+        if bundle is not None:
+            found.append(bundle)
     return sorted(found, key=lambda b: (-b.priority, b.claims[0].stake.claim.id))
+
+
+def _bundle(
+    group: Sequence[Stake], lab: LabExecutor, available: dict[str, int], batches: Mapping[str, Sequence[Batch]]
+) -> Bundle | None:
+    """The smallest look that would probably settle the group's best claim; None where no look is worth its wells."""
+    arms = group[0].claim.contrast.arms
+    best: tuple[list[Weighed], tuple[ArmRequest, ...]] | None = None
+    for replicates in LOOKS if len(arms) > 1 else (1,):
+        requests = _requests(arms, lab, replicates, available)
+        if requests is None:
+            return None
+        n_per_arm = {r.arm.key(): r.n for r in requests}
+        if best is not None and n_per_arm == {r.arm.key(): r.n for r in best[1]}:
+            break  # the lab has no more wells to give
+        powers = [e_power(s.claim, s.prediction, n_per_arm, batches.get(s.claim.id, ())) for s in group]
+        best = ([Weighed(s, p.mean_log_e, 0.0) for s, p in zip(group, powers, strict=True)], requests)
+        if max(p.prob_settled for p in powers) >= SETTLES:
+            break
+    if best is None or max(w.e_power for w in best[0]) < WORTH_TESTING:
+        return None
+    n_per_arm = {r.arm.key(): r.n for r in best[1]}
+    weighed = [replace(w, severity=severity(w.stake.claim, w.stake.prediction, n_per_arm)) for w in best[0]]
+    cost = float(sum(r.n for r in best[1] if not r.arm.is_control))
+    gain = sum(w.stake.claim.value * max(w.e_power, 0.0) for w in weighed)
+    return Bundle(tuple(weighed), best[1], cost, gain / cost, _reason(weighed, cost))
 
 
 def pick(ranked: Sequence[Bundle], *, wells: int, most: int) -> list[Bundle]:
@@ -103,12 +120,15 @@ def pick(ranked: Sequence[Bundle], *, wells: int, most: int) -> list[Bundle]:
 def _requests(
     arms: Sequence[Arm], lab: LabExecutor, replicates: int, available: dict[str, int]
 ) -> tuple[ArmRequest, ...] | None:
-    """Fresh wells for every arm, or None where one arm has none left (or controls would stand alone)."""
+    """Fresh wells for every arm, controls twice; None where one arm has none left."""
     requests = []
     for arm in arms:
         if arm.key() not in available:
             available[arm.key()] = lab.available(arm)
-        n = min(replicates, available[arm.key()])
+        wanted = replicates
+        if arm.is_control:
+            wanted = available[arm.key()] if available[arm.key()] <= FEW_CONTROLS else 2 * replicates
+        n = min(wanted, available[arm.key()])
         if n < 1:
             return None
         requests.append(ArmRequest(arm=arm, n=n))

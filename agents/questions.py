@@ -126,11 +126,12 @@ def readouts_in(question: str, readouts: Sequence[Readout]) -> list[tuple[Readou
 
 
 def handles(readout: Readout) -> set[str]:
-    """Words that name a readout: "pERK(T202/Y204)" answers to perk and erk, "score:erythroid" to erythroid."""
+    """Words that name a readout: "pERK(T202/Y204)" answers to perk and erk, "ERK signalling" to erk."""
     stem = readout.variable.split(":")[-1].split("(")[0].lower()
     stem = stem.removeprefix("total ").strip()
     bare = re.sub(r"^p-?", "", stem) if re.match(r"p-?[a-z]", stem) and stem not in ("p27", "p38") else stem
-    compact = {re.sub(r"[^a-z0-9]", "", w) for w in (stem, bare)}
+    words = (stem, bare, stem.split()[0] if stem.split() else stem)
+    compact = {re.sub(r"[^a-z0-9]", "", w) for w in words}
     return {w for w in compact if len(w) > 1}
 
 

@@ -248,7 +248,7 @@ class Session:
             perturbations=self.dataset.perturbations,
             classes=self.classes,
             kinds=tuple(treated["kind"].astype(str).value_counts().index),
-            readouts=(*scores(self.dataset).values(), *measured),
+            readouts=(*measured, *scores(self.dataset).values()),
             doses=tuple(sorted(float(d) for d in treated["dose"].dropna().unique())),
             times_h=tuple(sorted(float(t) for t in treated["time_h"].dropna().unique())),
             patient=self.patient.context if self.patient else None,

@@ -89,7 +89,7 @@ class Staker:
             if not populations:
                 return None
             size, contrast = zone("z", "primary", 1.0), Contrast(terms=((1.0, arm),), populations=populations)
-            theory = Belief(mean=told.mean, sd=told.sd)
+            theory = Belief(mean=told.z_mean, sd=max(told.z_sd, SD_FLOOR))
             noise, variance = self._noise.of(arm.perturbations[0].name) if self._noise else 1.0, "known"
             sceptic = Belief(mean=0.0, sd=1.0)
         theory = Belief(mean=theory.mean, sd=max(theory.sd, SD_FLOOR * size.delta))
@@ -139,6 +139,8 @@ class _Told:
     mean: float
     sd: float
     noise: float
+    z_mean: float
+    z_sd: float
     parts_mean: tuple[float, ...]
     parts_sd: tuple[float, ...]
     reason: str
@@ -146,14 +148,17 @@ class _Told:
     @classmethod
     def of(cls, answers: CellPrediction, rows: slice, column: int) -> _Told:
         mean, sd = answers.mean[rows, column], answers.epistemic[rows, column]
+        z_mean, z_sd, _ = answers.z()
         noise = float(answers.aleatoric[rows, column][0])
         return cls(
             mean=float(mean[0]),
             sd=float(sd[0]),
             noise=noise if np.isfinite(noise) and noise > 0 else 1.0,
+            z_mean=float(z_mean[rows, column][0]),
+            z_sd=float(z_sd[rows, column][0]),
             parts_mean=tuple(float(m) for m in mean[1:]),
             parts_sd=tuple(float(s) for s in sd[1:]),
-            reason=str(answers.reason[rows][0]) if answers.abstain[rows][0] else "",
+            reason=str(answers.reason[rows.start]) if answers.abstain[rows.start] else "",
         )
 
 

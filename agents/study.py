@@ -102,24 +102,21 @@ def open_study(dataset: Dataset, goal: Goal, seed: int) -> Study:
 
 
 def with_scores(dataset: Dataset, scores: Sequence[Readout]) -> Dataset:
-    """The data set with a column for each score: the mean of its members, signed; NaN where one is missing."""
+    """The data set with a column for each score: the weighted mean of its measured members."""
     if not scores:
         return dataset
     import anndata
     import pandas as pd
 
+    from ..world_model.data import readings
+
     wells = dataset.wells
-    have = {str(v): i for i, v in enumerate(wells.var_names)}
-    new = [s for s in scores if s.variable not in have]
+    new = [s for s in scores if s.variable not in wells.var_names]
     if not new:
         return dataset
-    columns, x = [], np.asarray(wells.X, dtype=float)
-    for score in new:
-        missing = [m for m, _ in score.members if m not in have]
-        if missing:
-            raise UnknownName(missing[0], kind="readout", known=have)
-        weights = np.array([w for _, w in score.members])
-        columns.append(x[:, [have[m] for m, _ in score.members]] @ weights / len(weights))
+    x = np.asarray(wells.X, dtype=float)
+    names = tuple(str(v) for v in wells.var_names)
+    columns = [readings(x, names, score) for score in new]
     var = pd.concat(
         [
             wells.var,
