@@ -1,0 +1,70 @@
+"""``cytocrux ask``: a question in, tested claims and a report out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..console import Progress
+from ..options import DEFAULT_WORKSPACE, Json, Workspace, existing_file
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="What you want to know, in plain words.")],
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="A data set (`data list`), or your own .h5ad or .csv file."),
+    ] = None,
+    patient: Annotated[
+        Path | None, typer.Option(metavar="TABLE.csv", help="The patient's table: columns field, value, unit.")
+    ] = None,
+    budget: Annotated[str, typer.Option(metavar="LIMITS", help="What may be spent, e.g. wells=96,hours=8,usd=5.")] = "",
+    llm: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="An OpenAI-compatible endpoint; without: the built-in mind."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="The model's name at that endpoint.")] = None,
+    auto_approve: Annotated[
+        str | None, typer.Option(metavar="POLICY", help='Approve experiments by a stated policy: "replay".')
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for the report (default: in the workspace).")
+    ] = None,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    as_json: Json = False,
+) -> None:
+    """Answer a question: propose claims, test them in the lab, report what held.
+
+    Without --auto-approve the run stops at the proposed experiment, for you to review.
+    """
+    from ...agents import scientist
+    from ...agents.budget import Budget
+    from ...agents.policies import check_policy
+    from ...world_model.errors import BadInput
+    from ..answers import finish
+
+    if not question.strip():
+        raise BadInput("The question is empty", cure='Write it in quotes: cytocrux ask "Which ... ?"')
+    if (llm is None) != (model is None):
+        missing, given = ("--model", "--llm") if model is None else ("--llm", "--model")
+        raise BadInput(f"{given} is given without {missing}", why="a language model needs both", cure=f"Add {missing}")
+    limits = Budget.parse(budget)
+    policy = None if auto_approve is None else check_policy(auto_approve)
+    table = None if patient is None else existing_file(patient, "patient table")
+    with Progress(quiet=as_json) as progress:
+        outcome = scientist.ask(
+            question,
+            workspace=workspace,
+            data=data,
+            patient=table,
+            budget=limits,
+            llm_url=llm,
+            model=model,
+            auto_approve=policy,
+            seed=seed,
+            progress=progress,
+        )
+    finish(outcome, workspace=workspace, out=out, as_json=as_json)

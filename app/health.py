@@ -1,0 +1,158 @@
+"""The checks behind ``cytocrux doctor``. Each returns what it found and the cure; none of them raises."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..world_model.errors import CytocruxError
+
+# package to import -> distribution to install
+NEEDED = {
+    "numpy": "numpy", "scipy": "scipy", "pandas": "pandas", "anndata": "anndata", "torch": "torch", "sklearn": "scikit-learn",
+    "pydantic": "pydantic", "langgraph": "langgraph", "langgraph.checkpoint.sqlite": "langgraph-checkpoint-sqlite",
+    "sqlalchemy": "sqlalchemy", "alembic": "alembic", "openai": "openai", "tenacity": "tenacity", "rdkit": "rdkit",
+    "chromadb": "chromadb", "matplotlib": "matplotlib", "jinja2": "jinja2", "rich": "rich", "yaml": "pyyaml",
+}  # fmt: skip
+LEAST_FREE_GB = 2.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """ok: fine; note: works without it; fail: something that Cytocrux needs is wrong."""
+
+    name: str
+    state: Literal["ok", "note", "fail"]
+    what: str
+    cure: str = ""
+
+
+def examine(workspace: Path, llm_url: str | None = None) -> list[Finding]:
+    """Run every check, in order."""
+    checks: list[Callable[[], Finding]] = [
+        python, packages, lambda: folder(workspace), lambda: ledger(workspace), *data_checks(),
+        lambda: language_model(llm_url), search_index, accelerator,
+    ]  # fmt: skip
+    return [check() for check in checks]
+
+
+def python() -> Finding:
+    found = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    if sys.version_info < (3, 11):
+        return Finding("python", "fail", found, "Cytocrux needs Python 3.11 or newer")
+    return Finding("python", "ok", found)
+
+
+def packages() -> Finding:
+    """Present, not necessarily working: importing all of them would take half a minute."""
+    missing = [distribution for module, distribution in NEEDED.items() if not _present(module)]
+    if missing:
+        return Finding("packages", "fail", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+    return Finding("packages", "ok", f"all {len(NEEDED)} needed packages are installed")
+
+
+def folder(workspace: Path) -> Finding:
+    """Whether the workspace can be written, and how much room is left."""
+    import shutil
+
+    there = workspace.absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        return Finding("workspace", "fail", f"{workspace} cannot be written", "Name another with --workspace")
+    free = shutil.disk_usage(there).free / 1e9
+    what = f"{workspace} can be written, {free:,.0f} GB free"
+    if free < LEAST_FREE_GB:
+        return Finding("workspace", "fail", what, f"Make room: models and data need about {LEAST_FREE_GB:g} GB")
+    return Finding("workspace", "ok", what)
+
+
+def ledger(workspace: Path) -> Finding:
+    """The ledger's own check, where there is a ledger."""
+    if address := os.environ.get("DATABASE_URL"):
+        where = address.rpartition("@")[2].split("?")[0]
+        return Finding("ledger", "note", f"DATABASE_URL moves it to {where}", "Check it with: cytocrux claims verify")
+    if not (workspace / "ledger.db").is_file():
+        return Finding("ledger", "note", "none yet; the first question creates it")
+    from ..knowledge.verify import verify_workspace
+
+    check = verify_workspace(workspace)
+    if not check.ok:
+        return Finding("ledger", "fail", check.reason, "Restore the file from a copy")
+    return Finding("ledger", "ok", f"{check.n:,} entries, every hash follows")
+
+
+def data_checks() -> list[Callable[[], Finding]]:
+    """One check a registered data set."""
+    from ..world_model.data.registry import entries
+
+    return [lambda name=name: data(name) for name in entries()]  # type: ignore[misc]
+
+
+def data(name: str) -> Finding:
+    from ..world_model.data.registry import entry
+
+    try:
+        where = entry(name).available()
+    except CytocruxError as error:
+        return Finding(f"data {name}", "fail", error.what, error.cure)
+    if where == "not here":
+        cure = "Set CYTOCRUX_DATA_DIR to a folder that holds it (see: cytocrux data list)"
+        return Finding(f"data {name}", "note", "not here", cure)
+    if where == "to be fetched":
+        return Finding(f"data {name}", "note", "not here yet", f"Fetch it once: cytocrux data fetch {name}")
+    return Finding(f"data {name}", "ok", where)
+
+
+def language_model(url: str | None) -> Finding:
+    """Reachability only: one GET of the endpoint's list of models."""
+    if not url:
+        return Finding(
+            "language model", "note", "none configured; the built-in mind is used", "Add one: --llm URL --model NAME"
+        )
+    import urllib.error
+    import urllib.request
+
+    if not url.startswith(("http://", "https://")):
+        return Finding(
+            "language model", "fail", f"{url} is no http(s) address", "Write it like http://127.0.0.1:8000/v1"
+        )
+    request = urllib.request.Request(url.rstrip("/") + "/models")  # noqa: S310 - the scheme is checked above
+    if key := os.environ.get("OPENAI_API_KEY"):
+        request.add_header("Authorization", f"Bearer {key}")
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+            return Finding("language model", "ok", f"{url} answers (HTTP {answer.status})")
+    except urllib.error.HTTPError as error:
+        cure = "Set OPENAI_API_KEY" if error.code in (401, 403) else "Check the address; it usually ends in /v1"
+        return Finding("language model", "fail", f"{url} answers HTTP {error.code}", cure)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        return Finding("language model", "fail", f"{url} does not answer: {reason}", "Start it, or leave --llm out")
+
+
+def search_index() -> Finding:
+    if not _present("chromadb"):
+        return Finding("search index", "fail", "chromadb is missing", "pip install chromadb")
+    where = os.environ.get("CHROMA_URL")
+    return Finding("search index", "ok", f"Chroma at {where}" if where else "Chroma, in the workspace")
+
+
+def accelerator() -> Finding:
+    """From the driver's own files, without importing torch (which takes seconds)."""
+    if any(Path("/proc/driver/nvidia/gpus").glob("*")) or Path("/dev/nvidia0").exists():
+        return Finding("accelerator", "ok", "an NVIDIA GPU is here")
+    return Finding("accelerator", "note", "no GPU; not needed")
+
+
+def _present(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False

@@ -1,0 +1,28 @@
+"""Options that every command takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..world_model.errors import BadInput
+
+DEFAULT_WORKSPACE = Path("cytocrux-workspace")
+
+Workspace = Annotated[
+    Path,
+    typer.Option(
+        "--workspace", envvar="CYTOCRUX_WORKSPACE", metavar="DIR", help="Folder of the ledger, artefacts and reports."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object; errors become JSON too.")]
+
+
+def existing_file(path: Path, what: str) -> Path:
+    """The path itself, or BadInput that says what was looked for and where."""
+    if not path.is_file():
+        why = "it is a folder" if path.is_dir() else "there is no such file"
+        raise BadInput(f"Cannot read the {what} {path}", why=why, cure="Check the spelling and the current folder")
+    return path
