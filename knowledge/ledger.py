@@ -21,11 +21,12 @@ from sqlalchemy import Connection, Engine, Row, insert, select
 from ..world_model.errors import NotAllowed
 from .events import GENESIS, Draft, Event, Payload, canonical, chain_hash, check_shape, content_line
 from .rules import Fact, admit, mentions
-from .storage import clear_errors, database_url, events, facts, open_engine, prepare, writing
-from .verify import Verification, verify
+from .seal import write_seal
+from .signing import Keyring
+from .storage import checkpoints, clear_errors, database_url, events, facts, known_facts, open_engine, prepare, writing
+from .verify import CHECKPOINT_EVERY, Verification, checkpoint_message, verify
 
 PAGE = 1000  # rows read at a time
-NAMES_PER_QUERY = 500
 
 
 class Ledger:
@@ -33,7 +34,8 @@ class Ledger:
 
     def __init__(self, engine: Engine, workspace: Path, where: str) -> None:
         self.workspace, self.where = workspace, where
-        self._engine = engine
+        self._engine, self._keys = engine, Keyring(workspace)
+        self._unsealed = False  # has this object written since the file was sealed?
 
     @classmethod
     def open(cls, workspace: Path, url: str | None = None) -> Self:
@@ -46,8 +48,10 @@ class Ledger:
         workspace.mkdir(parents=True, exist_ok=True)
         where = address.render_as_string(hide_password=True)
         engine = open_engine(address)
-        prepare(engine, where)
-        return cls(engine, workspace, where)
+        changed = prepare(engine, where)
+        ledger = cls(engine, workspace, where)
+        ledger._unsealed = changed
+        return ledger
 
     def append(self, kind: str, payload: Payload, *, campaign: str | None = None, key: str | None = None) -> Event:
         """Store one event and return it; on disk when this returns.
@@ -65,7 +69,8 @@ class Ledger:
         texts = [canonical(d.payload) for d in batch]
         names = [mentions(d) for d in batch]
         with clear_errors(self.where), writing(self._engine) as connection:
-            return _store(connection, batch, texts, names)
+            self._unsealed = True
+            return _store(connection, self._keys, batch, texts, names)
 
     def events(self, kind: str | None = None, campaign: str | None = None, after: int = 0) -> Iterator[Event]:
         """Events in order, streamed; ``after`` is the last seq already seen."""
@@ -119,8 +124,10 @@ class Ledger:
         return verify(self._engine.url, self.workspace)
 
     def close(self) -> None:
-        """Hand all connections back. The ledger stays valid without it."""
+        """Hand all connections back and seal the file. The ledger stays valid without it."""
         self._engine.dispose()
+        if self._unsealed and self._engine.dialect.name == "sqlite":
+            self._unsealed = write_seal(Path(str(self._engine.url.database)), self._keys) is None
 
     def __enter__(self) -> Self:
         return self
@@ -141,25 +148,19 @@ def _head(connection: Connection) -> tuple[int, str]:
 
 def _stored(connection: Connection, keys: Sequence[str]) -> dict[str, Row[Any]]:
     found: dict[str, Row[Any]] = {}
-    for i in range(0, len(keys), NAMES_PER_QUERY):
-        query = select(events).where(events.c.key.in_(keys[i : i + NAMES_PER_QUERY]))
+    for i in range(0, len(keys), PAGE):
+        query = select(events).where(events.c.key.in_(keys[i : i + PAGE]))
         found |= {row.key: row for row in connection.execute(query)}
     return found
 
 
-def _known(connection: Connection, names: Sequence[str]) -> dict[str, Fact]:
-    found: dict[str, Fact] = {}
-    for i in range(0, len(names), NAMES_PER_QUERY):
-        query = select(facts).where(facts.c.name.in_(names[i : i + NAMES_PER_QUERY]))
-        found |= {row.name: Fact(row.seq, row.value) for row in connection.execute(query)}
-    return found
-
-
-def _store(connection: Connection, batch: list[Draft], texts: list[str], names: list[list[str]]) -> list[Event]:
-    """Append within the write lock: idempotency, rules, chain."""
+def _store(
+    connection: Connection, keys: Keyring, batch: list[Draft], texts: list[str], names: list[list[str]]
+) -> list[Event]:
+    """Append within the write lock: idempotency, rules, chain, checkpoints."""
     seq, prev = _head(connection)
     keyed = {row.key: _event(row) for row in _stored(connection, [d.key for d in batch if d.key]).values()}
-    known = _known(connection, sorted({n for group in names for n in group}))
+    known = known_facts(connection, sorted({n for group in names for n in group}))
     out: list[Event] = []
     rows: list[dict[str, object]] = []
     new_facts: list[dict[str, object]] = []
@@ -185,7 +186,17 @@ def _store(connection: Connection, batch: list[Draft], texts: list[str], names: 
         connection.execute(insert(events), rows)
     if new_facts:
         connection.execute(insert(facts), new_facts)
+    due = [_checkpoint(keys, row) for row in rows if int(str(row["seq"])) % CHECKPOINT_EVERY == 0]
+    if due:
+        connection.execute(insert(checkpoints), due)
     return out
+
+
+def _checkpoint(keys: Keyring, row: dict[str, object]) -> dict[str, object]:
+    """The signed statement that this entry is in the chain."""
+    seq, hash_, at, signer = int(str(row["seq"])), str(row["hash"]), str(row["at"]), keys.own()[0]
+    signature = keys.sign(checkpoint_message(seq, hash_, at, signer))[1]
+    return {"seq": seq, "hash": hash_, "at": at, "signer": signer, "signature": signature}
 
 
 def _same(stored: Event, draft: Draft, payload: str) -> Event:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Engine, MetaData, Table, Text, create_engine, event, text
+from sqlalchemy import BigInteger, Column, Connection, Engine, MetaData, Table, Text, create_engine, event, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ..world_model.errors import BadInput, Corrupt, DataUnavailable, NotAllowed
 from .migrations.versions import REVISIONS
+from .rules import Fact
 
 BUSY_S = 60  # how long a writer waits for the others
+NAMES_PER_QUERY = 500
+VERSION_TABLE = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
 
 metadata = MetaData()
 events = Table(
@@ -128,6 +131,34 @@ def writing(engine: Engine) -> Iterator[Connection]:
         connection.exec_driver_sql("COMMIT")
 
 
+def known_facts(connection: Connection, names: Sequence[str]) -> dict[str, Fact]:
+    """The facts among ``names`` that are established."""
+    found: dict[str, Fact] = {}
+    for i in range(0, len(names), NAMES_PER_QUERY):
+        query = select(facts).where(facts.c.name.in_(names[i : i + NAMES_PER_QUERY]))
+        found |= {row.name: Fact(row.seq, row.value) for row in connection.execute(query)}
+    return found
+
+
+def schema_faults(connection: Connection) -> list[str]:
+    """What is missing from or foreign to the schema: tables, indexes, the triggers that guard the past."""
+    version = _version(connection)
+    if version != REVISIONS[-1].revision:
+        return [f"the schema's version reads {version!r}, {REVISIONS[-1].revision!r} was expected"]
+    if connection.dialect.name == "sqlite":
+        rows = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
+        found = {str(row[0]) for row in rows}
+        wanted = {VERSION_TABLE, *(s for r in REVISIONS for s in r.statements("sqlite"))}
+        return [f"the schema was changed: {s[:60]!r} was not expected" for s in found - wanted] + [
+            f"the schema was changed: {s[:60]!r} is gone" for s in wanted - found
+        ]
+    query = "SELECT tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE NOT tgisinternal AND "
+    query += "tgenabled = 'O' AND c.relnamespace = current_schema()::regnamespace"
+    guards = {str(row[0]) for row in connection.exec_driver_sql(query)}
+    wanted = {f"{table}_{guard}" for table in REVISIONS[0].GUARDED for guard in ("no_change", "no_truncate")}
+    return [f"the guard {name} is gone or switched off" for name in sorted(wanted - guards)]
+
+
 def _version(connection: Connection) -> str | None:
     found = connection.dialect.has_table(connection, "alembic_version")
     if not found:
@@ -136,8 +167,8 @@ def _version(connection: Connection) -> str | None:
     return str(row[0]) if row else None
 
 
-def prepare(engine: Engine, where: str) -> None:
-    """Bring the schema to the newest revision; touches nothing where it is there already.
+def prepare(engine: Engine, where: str) -> bool:
+    """Bring the schema to the newest revision; False, and nothing touched, where it is there already.
 
     Raises NotAllowed when the ledger was written by a newer version, Corrupt when it cannot be read.
     """
@@ -146,15 +177,16 @@ def prepare(engine: Engine, where: str) -> None:
         with engine.connect() as connection:
             version = _version(connection)
         if version == names[-1]:
-            return
+            return False
         with writing(engine) as connection:
             version = _version(connection)  # another process may have been faster
             if version is not None and version not in names:
                 raise NotAllowed(f"{where} has schema {version}", why="this version knows " + ", ".join(names))
             if version is None:
-                connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+                connection.execute(text(VERSION_TABLE))
                 connection.execute(text("INSERT INTO alembic_version VALUES ('')"))
             for revision in REVISIONS[names.index(version) + 1 if version else 0 :]:
                 for statement in revision.statements(engine.dialect.name):
                     connection.exec_driver_sql(statement)
             connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": names[-1]})
+    return True
