@@ -1,0 +1,110 @@
+"""Which compounds to put on the panel: likely to work in this line, sure of it, and different in mechanism.
+
+The score of a compound is the probability, under the cell's belief, that this line is among the quarter most
+sensitive to it: P(z <= -0.67), z standardised over lines. Taking the highest scores greedily, with at most
+``per_class`` of one mechanism class, maximises the expected number of hits under that rule.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from pydantic import Field
+
+from ..world_model.errors import BadInput
+from ..world_model.vocabulary import Frozen
+
+BEST_QUARTER = -0.67  # z of the most sensitive quarter of lines
+UNKNOWN = "unclassified"
+
+
+class Candidate(Frozen):
+    """A compound that could go on the panel. z_mean, z_sd: belief about its standardised response (low = sensitive)."""
+
+    name: str
+    mechanism_class: str = UNKNOWN
+    z_mean: float
+    z_sd: float = Field(gt=0)
+    abstain: str = ""  # the cell's reason not to say; such a compound is passed over
+
+
+class PanelItem(Frozen):
+    """A chosen compound. percentile: of lines expected to be more sensitive than this one; interval: 90%."""
+
+    name: str
+    mechanism_class: str
+    z_mean: float
+    z_sd: float
+    probability: float  # that z <= -0.67
+    percentile: float
+    percentile_low: float
+    percentile_high: float
+    why: str
+
+
+def hit_probability(z_mean: float, z_sd: float, threshold: float = BEST_QUARTER) -> float:
+    """P(z <= threshold) for z ~ N(z_mean, z_sd^2)."""
+    return normal_cdf((threshold - z_mean) / z_sd)
+
+
+def normal_cdf(x: float) -> float:
+    return 0.5 * math.erfc(-x / math.sqrt(2.0))
+
+
+def choose_panel(
+    candidates: Sequence[Candidate],
+    *,
+    n: int = 8,
+    min_classes: int = 4,
+    per_class: int = 2,
+    excluded: Mapping[str, str] | None = None,
+) -> list[PanelItem]:
+    """The ``n`` best by hit probability, at most ``per_class`` of a class and at least ``min_classes`` classes.
+
+    excluded: compound or mechanism class -> why it is ruled out (compared without case). Compounds without a known
+    class count as one class and never towards ``min_classes``. Ties go by name. Fewer than ``n`` come back when the
+    rule leaves no more. Raises BadInput when ``min_classes`` cannot be reached.
+    """
+    barred = {name.casefold() for name in excluded or {}}
+    open_ = [
+        c for c in candidates
+        if not c.abstain and c.name.casefold() not in barred and c.mechanism_class.casefold() not in barred
+    ]  # fmt: skip
+    ranked = sorted(open_, key=lambda c: (-hit_probability(c.z_mean, c.z_sd), c.name))
+    classes = {c.mechanism_class for c in ranked} - {UNKNOWN}
+    if len(classes) < min_classes:
+        raise BadInput(
+            f"A panel of {min_classes} mechanism classes cannot be made",
+            why=f"the compounds left have {len(classes)}: {', '.join(sorted(classes)) or 'none'}",
+            cure="Ask for fewer classes or allow more compounds",
+        )
+    chosen: list[Candidate] = []
+    for place, candidate in enumerate(ranked):
+        if len(chosen) == n:
+            break
+        count = sum(c.mechanism_class == candidate.mechanism_class for c in chosen)
+        if count >= per_class or not _still_reachable(chosen, candidate, n, min_classes):
+            continue
+        chosen.append(ranked[place])
+    return [_item(c, rank, len(open_)) for rank, c in enumerate(chosen, 1)]
+
+
+def _still_reachable(chosen: Sequence[Candidate], candidate: Candidate, n: int, min_classes: int) -> bool:
+    """Whether ``min_classes`` can still be reached once ``candidate`` takes a place."""
+    have = {c.mechanism_class for c in (*chosen, candidate)} - {UNKNOWN}
+    return n - len(chosen) - 1 >= min_classes - len(have)
+
+
+def _item(c: Candidate, rank: int, among: int) -> PanelItem:
+    probability = hit_probability(c.z_mean, c.z_sd)
+    spread = 1.6448536269514722 * c.z_sd
+    low, mid, high = (100 * normal_cdf(z) for z in (c.z_mean - spread, c.z_mean, c.z_mean + spread))
+    why = (
+        f"rank {rank} of {among}: {probability:.0%} chance to lie in the most sensitive quarter of lines "
+        f"(predicted z {c.z_mean:+.2f} +- {c.z_sd:.2f}); class {c.mechanism_class}"
+    )
+    return PanelItem(
+        name=c.name, mechanism_class=c.mechanism_class, z_mean=c.z_mean, z_sd=c.z_sd, probability=probability,
+        percentile=mid, percentile_low=low, percentile_high=high, why=why,
+    )  # fmt: skip

@@ -1,0 +1,202 @@
+"""VirtualCell: one fit, predict and update for genes, pairs, compounds, doses, times and contexts.
+
+A fitted cell is immutable; ``update`` returns the next version, which remembers its parent and the hash of every row
+it has learned from. Two engines do the work: ``ConditionCell`` (anything) and ``PanelCell`` (a matrix of contexts x
+single perturbations without controls: drug screens over cell lines).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .conditioncell import Answer, ConditionCell
+from .errors import BadInput, UnknownName
+from .panel import PanelEngine
+from .rows import Array, Rows, tidy
+from .vocabulary import Query, Response, content_hash
+
+if TYPE_CHECKING:
+    from .data.conditions import ConditionTable
+    from .vocabulary import Context, Readout
+
+PANEL_CONTEXTS = 20  # from this many contexts on, a matrix without dose and time is served by the panel engine
+
+
+@dataclass(frozen=True)
+class CellPrediction:
+    """The cell's word on n conditions x r readouts, in each readout's unit, relative to the matched control
+    (or the reading itself where the data have no controls).
+
+    mean, epistemic (sd of the mean), aleatoric (sd of one well): (n, r). in_domain: (n,) 0 … 1.
+    reference_mean, reference_sd: (n, r) of this perturbation over the training contexts, for ``z``; NaN = none.
+    """
+
+    conditions: pd.DataFrame
+    readouts: tuple[str, ...]
+    mean: Array
+    epistemic: Array
+    aleatoric: Array
+    in_domain: Array
+    base: list[str]
+    abstain: np.ndarray[Any, np.dtype[np.bool_]]
+    reason: list[str]
+    reference_mean: Array
+    reference_sd: Array
+
+    def z(self) -> tuple[Array, Array, Array]:
+        """mean, epistemic, aleatoric (n, r) in sd of the perturbation over the training contexts (low = sensitive)."""
+        return (
+            (self.mean - self.reference_mean) / self.reference_sd,
+            self.epistemic / self.reference_sd,
+            self.aleatoric / self.reference_sd,
+        )
+
+
+@dataclass(frozen=True)
+class VirtualCell:
+    """A fitted theory of the cell. ``version`` names it; ``manifest``: sha256 of every training row, sorted."""
+
+    version: str
+    parent: str | None
+    training_hash: str
+    manifest: tuple[str, ...]
+    rows: Rows
+    engine: ConditionCell | PanelEngine
+    seed: int
+
+    @classmethod
+    def fit(
+        cls,
+        table: ConditionTable,
+        *,
+        context_features: Mapping[str, pd.DataFrame] | None = None,
+        compound_classes: Mapping[str, str] | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+    ) -> VirtualCell:
+        """Learn from the conditions of ``table``; the engine follows from their shape.
+
+        context_features: "expression" | "mutation" | "cnv" | … -> contexts x variables (missing contexts allowed).
+        compound_classes: perturbation -> mechanism class. Raises BadInput when nothing is measured.
+        """
+        rows, features, classes = Rows.of(table), dict(context_features or {}), dict(compound_classes or {})
+        engine: ConditionCell | PanelEngine
+        if is_matrix(rows):
+            engine = PanelEngine.fit(rows, features, classes)
+        else:
+            engine = ConditionCell.fit(rows, features, classes, seed=seed, device=device)
+        return cls._sealed(rows, engine, seed, parent=None)
+
+    @classmethod
+    def _sealed(cls, rows: Rows, engine: ConditionCell | PanelEngine, seed: int, parent: str | None) -> VirtualCell:
+        manifest = tuple(sorted(rows.hashes()))
+        training_hash = content_hash(list(manifest))
+        version = "M" + content_hash([training_hash, type(engine).__name__, seed, parent])[:12]
+        return cls(version, parent, training_hash, manifest, rows, engine, seed)
+
+    @property
+    def readouts(self) -> tuple[str, ...]:
+        return self.rows.readouts
+
+    @property
+    def wells(self) -> frozenset[str]:
+        """Ids of all wells this version has learned from."""
+        return frozenset(w for row in self.rows.wells for w in row)
+
+    def predict(self, conditions: pd.DataFrame, *, context: Context | None = None) -> CellPrediction:
+        """Predict every row of ``conditions`` (context, perturbation; kind, dose, time_h, batch where they apply).
+
+        context: describes a context by name that the training features do not know (a patient); any of its
+        expression and mutation values may be missing. Raises BadInput for a malformed table.
+        """
+        asked = tidy(conditions)
+        if not len(asked):
+            raise BadInput("There is nothing to predict", why="the table of conditions has no rows")
+        answer: Answer = self.engine.answer(asked, context)
+        centre, spread = self.engine.reference(asked)
+        abstain = np.array([bool(r) for r in answer.reason])
+        return CellPrediction(
+            asked, self.readouts, answer.mean, answer.epistemic, answer.aleatoric, answer.in_domain, answer.base,
+            abstain, answer.reason, centre, spread,
+        )  # fmt: skip
+
+    def respond(self, query: Query, *, context: Context | None = None) -> list[Response]:
+        """One response per readout of the query; a score is the mean of its weighted members.
+
+        Members' errors are taken as fully dependent (the widest a mean of them can be). Raises UnknownName for a
+        readout that was not measured in training.
+        """
+        told = self.predict(arm_conditions(query), context=context)
+        return [self._response(readout, told) for readout in query.readouts]
+
+    def _response(self, readout: Readout, told: CellPrediction) -> Response:
+        members = readout.members or ((readout.variable, 1.0),)
+        for name, _ in members:
+            if name not in self.readouts:
+                raise UnknownName(name, kind="readout", known=self.readouts)
+        at = [self.readouts.index(name) for name, _ in members]
+        weight = np.array([w for _, w in members]) / len(members)
+        mean, unknown = float(told.mean[0, at] @ weight), bool(~np.isfinite(told.mean[0, at]).all())
+        return Response(
+            readout=readout,
+            mean=0.0 if unknown else mean,
+            epistemic=0.0 if unknown else float(told.epistemic[0, at] @ np.abs(weight)),
+            aleatoric=float(np.nan_to_num(told.aleatoric[0, at]) @ np.abs(weight)),
+            in_domain=float(told.in_domain[0]),
+            base=told.base[0],
+            abstain=bool(told.abstain[0]) or unknown,
+            reason="this readout was never measured there" if unknown else told.reason[0],
+        )
+
+    def update(self, table: ConditionTable) -> VirtualCell:
+        """The next version, with new wells (also of contexts or perturbations unseen so far).
+
+        Raises BadInput for wells it has already learned from, or readouts it was not fitted on.
+        """
+        more = Rows.of(table)
+        rows = self.rows.plus(more)
+        return self._sealed(
+            rows, self.engine.update(rows.take(range(len(self.rows), len(rows)))), self.seed, self.version
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write the cell as arrays and JSON (no pickle)."""
+        from .store import save
+
+        save(self, folder)
+
+    @classmethod
+    def load(cls, folder: Path, *, device: str = "cpu") -> VirtualCell:
+        """Read what ``save`` wrote. Raises DataUnavailable or Corrupt."""
+        from .store import load
+
+        return load(folder, device=device)
+
+
+def is_matrix(rows: Rows) -> bool:
+    """Many contexts x single perturbations, each at one dose and time only."""
+    table = rows.conditions
+    singles = not table["perturbation"].str.contains("+", regex=False).any()
+    one_dose = table["dose"].nunique(dropna=False) == 1 and table["time_h"].nunique(dropna=False) == 1
+    return bool(singles and one_dose and table["context"].nunique() >= PANEL_CONTEXTS)
+
+
+def arm_conditions(query: Query) -> pd.DataFrame:
+    """The one-row table of conditions of a query's arm."""
+    arm = query.arm
+    doses = [p.dose for p in arm.perturbations if p.dose is not None]
+    return pd.DataFrame(
+        {
+            "context": [arm.context],
+            "perturbation": ["+".join(p.name for p in arm.perturbations) or "control"],
+            "kind": [arm.perturbations[0].kind if arm.perturbations else "control"],
+            "dose": [doses[0] if doses else np.nan],
+            "time_h": [np.nan if arm.time_h is None else arm.time_h],
+        }
+    )

@@ -1,0 +1,321 @@
+"""The cell for conditions of any kind (genes, pairs, compounds, doses, times, contexts): base plus kernel residual.
+
+For each base a Gaussian process learns what the base leaves over. Which base serves a new condition, how far its
+residual is trusted (shrunk to zero where nothing is learnable) and how wide its intervals must be are measured by
+holding out, from the training rows themselves, conditions that are new in the same way (``NOVELTY``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .base import BASES, BaseModel, BaseValues
+from .priors import Priors
+from .rows import Array, Codes, Rows, cell_keys, parts
+from .uncertainty import Reproducibility, reproducibility, shrinkage, widening
+
+if TYPE_CHECKING:
+    import torch
+
+    from .gp import Process
+    from .vocabulary import Context
+
+# how a condition can be new -> the columns whose values are held out together; the first that fits is used
+NOVELTY = {
+    "new context": ("context",),
+    "new combination": ("context", "perturbation"),
+    "new perturbation": ("perturbation",),
+    "new dose": ("dose",),
+    "new time": ("perturbation", "time_h"),
+    "new condition": ("perturbation", "dose", "time_h"),
+    "known elsewhere": ("context", "perturbation", "dose", "time_h"),
+}
+FOLDS, MOST_ROWS = 8, 4000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an engine says of n conditions: mean, epistemic, aleatoric (n, r); the rest (n,)."""
+
+    mean: Array
+    epistemic: Array
+    aleatoric: Array
+    in_domain: Array
+    base: list[str]
+    reason: list[str]  # why it abstains; "" where it does not
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Measured on held-out training conditions: factor on the residual, factor on the sd, error against the base's."""
+
+    shrink: float
+    widen: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Residual:
+    """One base's process: ``index`` of its training rows (in its own order), unit (r,) of its residuals."""
+
+    index: Codes
+    unit: Array
+    process: Process
+
+
+@dataclass(frozen=True)
+class ConditionCell:
+    """Fitted state. residuals, trust: by base, and by (novelty, base)."""
+
+    rows: Rows
+    priors: Priors
+    residuals: dict[str, Residual]
+    parameters: dict[str, dict[str, torch.Tensor]]
+    trust: dict[tuple[str, str], Trust]
+    seed: int
+    device: str
+
+    @classmethod
+    def fit(
+        cls, rows: Rows, context_features: Mapping[str, pd.DataFrame], compound_classes: Mapping[str, str], *,
+        seed: int, device: str,
+    ) -> ConditionCell:  # fmt: skip
+        """Raises nothing of its own; more than ``MOST_ROWS`` rows are thinned at random (seeded) for the residual."""
+        priors = Priors.build(rows.conditions, context_features, compound_classes, components=10)
+        cell = cls(rows, priors, {}, {}, {}, seed, device)
+        return cell._with_residuals({})._with_trust()
+
+    @classmethod
+    def restore(cls, rows: Rows, priors: Priors, parameters: dict[str, dict[str, torch.Tensor]],
+                units: dict[str, Array], trust: dict[tuple[str, str], Trust], *, seed: int, device: str) -> ConditionCell:  # fmt: skip
+        """From saved numbers: factors are computed again, nothing is learned again."""
+        cell = cls(rows, priors, {}, parameters, trust, seed, device)
+        return cell._with_residuals(units)
+
+    # --- learning ---
+
+    def _bases(self, query: pd.DataFrame) -> BaseModel:
+        return BaseModel(self.rows.conditions, query)
+
+    @cached_property
+    def _train_bases(self) -> dict[str, BaseValues]:
+        every = np.ones(len(self.rows), dtype=bool)
+        return self._bases(self.rows.conditions).values(self.rows.delta, self._noise, every)
+
+    @cached_property
+    def _noise(self) -> Array:
+        return self.rows.noise()
+
+    @cached_property
+    def reproducibility(self) -> Reproducibility:
+        """Whether the training data can tell perturbations apart at all."""
+        return reproducibility(self.rows)
+
+    def _with_residuals(self, units: dict[str, Array]) -> ConditionCell:
+        from .gp import Process, learn
+        from .kernels import features
+
+        bases, noise = self._train_bases, self._noise
+        residuals, learned = {}, dict(self.parameters)
+        for name in BASES:
+            left = self.rows.delta - bases[name].mean
+            index = np.flatnonzero(np.isfinite(left).any(axis=1))
+            if len(index) < 4:
+                continue
+            if len(index) > MOST_ROWS:
+                index = np.sort(np.random.default_rng(self.seed).permutation(index)[:MOST_ROWS])
+            unit = units[name] if name in units else _unit(left[index])
+            known = row_noise(noise[index], unit)
+            x = features(self.rows.conditions.iloc[index], self.priors, self.device)
+            y = left[index] / unit
+            if name not in learned:
+                learned[name] = learn(x, y, known, seed=self.seed)
+            residuals[name] = Residual(index, unit, Process.fit(x, y, known, learned[name]))
+        return replace(self, residuals=residuals, parameters=learned)
+
+    def _with_trust(self) -> ConditionCell:
+        trust: dict[tuple[str, str], Trust] = {}
+        inverses = {name: r.process.inverses() for name, r in self.residuals.items()}
+        for novelty, columns in NOVELTY.items():
+            folds = self._folds(novelty, columns)
+            if len(folds) >= 2:
+                trust |= {(novelty, b): t for b, t in self._measure(folds, inverses).items()}
+        return replace(self, trust=trust)
+
+    def _folds(self, novelty: str, columns: tuple[str, ...]) -> list[Codes]:
+        """Seeded groups of training rows that share no value of ``columns``; [] where there are under three values."""
+        table = self.rows.conditions
+        keys = cell_keys(table, *columns)
+        combination = np.array([len(parts(p)) > 1 for p in table["perturbation"]])
+        wanted = combination if novelty == "new combination" else np.ones(len(table), dtype=bool)
+        if novelty == "new perturbation":
+            wanted = ~combination
+        groups: dict[Any, list[int]] = {}
+        for i in np.flatnonzero(wanted):
+            groups.setdefault(keys[i], []).append(int(i))
+        if len(groups) < 3:
+            return []
+        names = list(groups)
+        order = np.random.default_rng(self.seed).permutation(len(names))
+        bins: list[list[int]] = [[] for _ in range(min(FOLDS, len(names)))]
+        for position, k in enumerate(order):
+            bins[position % len(bins)] += groups[names[k]]
+        return [np.sort(np.array(b, dtype=np.intp)) for b in bins]
+
+    def _measure(self, folds: list[Codes], inverses: dict[str, list[torch.Tensor]]) -> dict[str, Trust]:
+        """Hold out each fold: what would each base (with its residual) have said?"""
+        n, r = self.rows.delta.shape
+        model, noise = self._bases(self.rows.conditions), self._noise
+        wanted, offered, sd = ({b: np.full((n, r), np.nan) for b in BASES} for _ in range(3))
+        for held in folds:
+            mask = np.ones(n, dtype=bool)
+            mask[held] = False
+            bases = model.values(self.rows.delta, noise, mask)
+            for name, residual in self.residuals.items():
+                place = np.full(n, -1, dtype=np.intp)
+                place[residual.index] = np.arange(len(residual.index))
+                here = held[place[held] >= 0]
+                y = (self.rows.delta - bases[name].mean)[residual.index] / residual.unit
+                mean, var = residual.process.leave_out(inverses[name], place[here], y)
+                wanted[name][here] = (self.rows.delta - bases[name].mean)[here]
+                offered[name][here] = mean * residual.unit
+                sd[name][here] = np.sqrt(var) * residual.unit
+        measurement = np.sqrt(noise)
+        found = {}
+        for name in self.residuals:
+            scale = _unit(self.rows.delta)
+            shrink = shrinkage(wanted[name] / scale, offered[name] / scale)
+            error = wanted[name] - shrink * offered[name]
+            if np.isfinite(error).any():
+                mse = float(np.nanmean((error / scale) ** 2))
+                found[name] = Trust(shrink, widening(error, sd[name], measurement), mse)
+        return found
+
+    # --- answering ---
+
+    def novelty(self, conditions: pd.DataFrame) -> list[str]:
+        """In which way each condition is new to the training data (a key of ``NOVELTY``)."""
+        known = {c: set(cell_keys(self.rows.conditions, *cols)) for c, cols in NOVELTY.items()}
+        asked = {c: cell_keys(conditions, *cols) for c, cols in NOVELTY.items()}
+        out = []
+        for i, name in enumerate(conditions["perturbation"]):
+            order = [n for n in NOVELTY if n != "new combination" or len(parts(name)) > 1]
+            out.append(next((n for n in order if asked[n][i] not in known[n]), "known elsewhere"))
+        return out
+
+    def answer(self, conditions: pd.DataFrame, context: Context | None) -> Answer:
+        """conditions: as from ``tidy``. context: features of a context that the training data do not describe."""
+        from .kernels import features
+
+        priors = self.priors if context is None else self.priors.describing(context)
+        every = np.ones(len(self.rows), dtype=bool)
+        bases = self._bases(conditions).values(self.rows.delta, self._noise, every)
+        novelty = self.novelty(conditions)
+        chosen = [self._choose(n, bases, i) for i, n in enumerate(novelty)]
+        n, r = len(conditions), len(self.rows.readouts)
+        mean, sd, near = np.full((n, r), np.nan), np.full((n, r), np.nan), np.zeros(n)
+        train_bases = self._train_bases
+        for name in set(chosen):
+            at = np.array([i for i, c in enumerate(chosen) if c == name], dtype=np.intp)
+            if name not in self.residuals:
+                mean[at] = bases[name].mean[at]
+                sd[at] = np.sqrt(bases[name].var[at]) + _unit(self.rows.delta)
+                continue
+            residual = self.residuals[name]
+            x = features(conditions.iloc[at], priors, self.device)
+            y = (self.rows.delta - train_bases[name].mean)[residual.index] / residual.unit
+            offered, var = residual.process.predict(x, y)
+            trust = [self.trust.get((novelty[i], name), Trust(1.0, 1.0, np.nan)) for i in at]
+            shrink = np.array([t.shrink for t in trust])[:, None]
+            widen = np.array([t.widen for t in trust])[:, None]
+            mean[at] = bases[name].mean[at] + shrink * offered * residual.unit
+            sd[at] = widen * np.sqrt(var) * residual.unit
+            near[at] = 1.0 - np.clip(var.mean(axis=1) / residual.process.prior, 0.0, 1.0)
+        well = np.sqrt(self.rows.well_variance())
+        aleatoric = np.broadcast_to(np.where(np.isfinite(well), well, 0.0), (n, r)).copy()
+        reasons = [self._reason(name, chosen[i]) for i, name in enumerate(conditions["perturbation"])]
+        return Answer(mean, sd, aleatoric, near, chosen, reasons)
+
+    def reference(self, conditions: pd.DataFrame) -> tuple[Array, Array]:
+        """Mean and sd (n, r) of each condition over the other training contexts; NaN with fewer than three."""
+        n, r = len(conditions), len(self.rows.readouts)
+        centre, spread = np.full((n, r), np.nan), np.full((n, r), np.nan)
+        keys = cell_keys(self.rows.conditions, "perturbation", "dose", "time_h")
+        found: dict[Any, list[int]] = {}
+        for i, key in enumerate(keys):
+            found.setdefault(key, []).append(i)
+        for i, key in enumerate(cell_keys(conditions, "perturbation", "dose", "time_h")):
+            values = self.rows.delta[found.get(key, [])]
+            enough = np.isfinite(values).sum(axis=0) >= 3
+            if enough.any():
+                centre[i, enough] = np.nanmean(values[:, enough], axis=0)
+                spread[i, enough] = np.nanstd(values[:, enough], axis=0, ddof=1)
+        return centre, spread
+
+    def _choose(self, novelty: str, bases: dict[str, BaseValues], row: int) -> str:
+        """Of the bases that apply to this row, the one that erred least on conditions new in the same way."""
+        fits = [b for b in BASES if np.isfinite(bases[b].mean[row]).any()]
+        measured = [b for b in fits if (novelty, b) in self.trust]
+        if not measured:
+            return fits[0]
+        return min(measured, key=lambda b: self.trust[novelty, b].error)
+
+    def _reason(self, perturbation: str, base: str) -> str:
+        hopeless = self.reproducibility.hopeless
+        if hopeless:
+            return hopeless
+        unknown = [p for p in parts(perturbation) if p not in self.priors.perturbations]
+        nowhere = [p for p in unknown if not any(p in t.index for t in self.priors.tables.values())]
+        if nowhere:
+            return f"{nowhere[0]} was never measured and nothing is known of it: this is the {base}"
+        return ""
+
+    # --- learning more ---
+
+    def update(self, more: Rows) -> ConditionCell:
+        """With new rows: factors extended, parameters and trust kept. Equal to a refit with the same parameters."""
+        from .kernels import features
+
+        cell = replace(self, rows=self.rows.plus(more), priors=self.priors.knowing(more.conditions))
+        bases, noise = cell._train_bases, cell._noise
+        residuals = {}
+        for name, old in self.residuals.items():
+            left = cell.rows.delta - bases[name].mean
+            fits = np.flatnonzero(np.isfinite(left).any(axis=1))
+            room = MOST_ROWS - len(old.index)
+            first = np.setdiff1d(fits[fits >= len(self.rows)], old.index)
+            late = np.setdiff1d(fits[fits < len(self.rows)], old.index)
+            new = np.concatenate([first, late])[: max(room, len(first))]
+            index = np.concatenate([old.index, new])
+            x = features(cell.rows.conditions.iloc[index], cell.priors, self.device)
+            y_new = left[new] / old.unit
+            process = old.process.append(x, row_noise(noise[new], old.unit), y_new) if len(new) else old.process
+            residuals[name] = Residual(index, old.unit, process)
+        return replace(cell, residuals=residuals)
+
+
+def _unit(values: Array) -> Array:
+    """(r,) sd of each readout; one where it does not vary."""
+    seen = np.isfinite(values)
+    n = np.maximum(seen.sum(axis=0), 1)
+    filled = np.where(seen, values, 0.0)
+    sd = np.sqrt(np.maximum((filled**2).sum(axis=0) / n, 0.0))
+    out: Array = np.where(sd > 1e-12, sd, 1.0)
+    return out
+
+
+def row_noise(noise: Array, unit: Array) -> Array:
+    """(n,) variance of a row in units of the residual: mean over its readouts; the median row's where unknown."""
+    relative = noise / unit**2
+    seen = np.isfinite(relative)
+    mean = np.where(seen, relative, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    known = seen.any(axis=1)
+    filler = float(np.median(mean[known])) if known.any() else 0.0
+    out: Array = np.where(known, mean, filler)
+    return out

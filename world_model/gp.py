@@ -1,0 +1,171 @@
+"""Gaussian process regression with many outputs that share one kernel: fit, predict, block cross-validation, append.
+
+Outputs with the same pattern of missing rows share one Cholesky factor (float64). Rasmussen and Williams 2006,
+"Gaussian processes for machine learning": prediction (2.25-2.26), marginal likelihood (5.8), leave-out (5.10-5.12).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .kernels import Features, kernel, parameters, prior_variance
+from .rows import Array, Codes
+
+Tensor = torch.Tensor
+JITTER = 1e-8
+
+
+@dataclass(frozen=True)
+class Block:
+    """Outputs measured in the same rows: indices of both, and the lower Cholesky factor of K + noise there."""
+
+    outputs: Codes
+    rows: Codes
+    factor: Tensor
+
+
+def patterns(y: Array) -> list[tuple[Codes, Codes]]:
+    """(outputs, rows) for each distinct pattern of finite entries in ``y`` (n, r)."""
+    found: dict[bytes, list[int]] = {}
+    seen = np.isfinite(y)
+    for j in range(y.shape[1]):
+        found.setdefault(seen[:, j].tobytes(), []).append(j)
+    return [(np.array(js, dtype=np.intp), np.flatnonzero(seen[:, js[0]])) for js in found.values()]
+
+
+def learn(x: Features, y: Array, noise: Array, *, seed: int, most: int = 400, steps: int = 60) -> dict[str, Tensor]:
+    """Kernel parameters of the highest marginal likelihood on at most ``most`` seeded rows (Adam).
+
+    y: (n, r) standardised residuals, NaN = missing; noise: (n,) known variance of a row in the same units.
+    A weak normal prior N(start, 2^2) on every parameter keeps what the data do not speak of where it began.
+    """
+    device = str(x.dose.device)
+    torch.manual_seed(seed)
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(y))[:most])
+    x, y, noise = x.take(torch.as_tensor(chosen, device=device)), y[chosen], noise[chosen]
+    start = parameters(len(x.context), len(x.perturbation), device)
+    free = {k: v.clone().requires_grad_(True) for k, v in start.items()}
+    adam = torch.optim.Adam(free.values(), lr=0.1)
+    targets = [
+        (torch.as_tensor(rows, device=device), torch.as_tensor(y[np.ix_(rows, outs)], device=device))
+        for outs, rows in patterns(y)
+        if len(rows) > 1
+    ]
+    known = torch.as_tensor(noise, device=device)
+    for _ in range(steps):
+        adam.zero_grad()
+        k = kernel(x, x, free) + torch.diag(known + torch.exp(free["noise"]) + JITTER)
+        loss = sum(((free[name] - start[name]) ** 2).sum() / 8.0 for name in free)
+        for rows, t in targets:
+            factor = torch.linalg.cholesky(k[rows][:, rows])
+            fit = torch.linalg.solve_triangular(factor, t, upper=False)
+            loss = loss + (0.5 * (fit**2).sum() + t.shape[1] * torch.log(torch.diagonal(factor)).sum()) / y.shape[1]
+        loss.backward()  # type: ignore[union-attr]
+        adam.step()
+    return {k: v.detach() for k, v in free.items()}
+
+
+@dataclass(frozen=True)
+class Process:
+    """A fitted process over fixed training rows. noise: (n,) known row variances; the learned one is added."""
+
+    x: Features
+    noise: Array
+    p: dict[str, Tensor]
+    blocks: tuple[Block, ...]
+
+    @classmethod
+    def fit(cls, x: Features, y: Array, noise: Array, p: dict[str, Tensor]) -> Process:
+        whole = cls._covariance(x, noise, p)
+        blocks = []
+        for outs, rows in patterns(y):
+            at = torch.as_tensor(rows, device=whole.device)
+            blocks.append(Block(outs, rows, torch.linalg.cholesky(whole[at][:, at])))
+        return cls(x, noise, p, tuple(blocks))
+
+    @staticmethod
+    def _covariance(x: Features, noise: Array, p: dict[str, Tensor]) -> Tensor:
+        own = torch.as_tensor(noise, device=x.dose.device) + torch.exp(p["noise"]) + JITTER
+        return kernel(x, x, p) + torch.diag(own)
+
+    @property
+    def prior(self) -> float:
+        """Variance of the signal before any data."""
+        return prior_variance(self.p)
+
+    def predict(self, x: Features, y: Array) -> tuple[Array, Array]:
+        """Mean and variance (m, r) of the noiseless signal at ``x``, given targets ``y`` (n, r) of the fitted rows."""
+        cross = kernel(x, self.x, self.p)  # (m, n)
+        mean, var = np.zeros((len(cross), y.shape[1])), np.full((len(cross), y.shape[1]), prior_variance(self.p))
+        for block in self.blocks:
+            if not len(block.rows):
+                continue
+            at = torch.as_tensor(block.rows, device=cross.device)
+            target = torch.as_tensor(y[np.ix_(block.rows, block.outputs)], device=cross.device)
+            half = torch.linalg.solve_triangular(block.factor, cross[:, at].T, upper=False)  # (n, m)
+            fit = torch.linalg.solve_triangular(block.factor, target, upper=False)  # (n, r)
+            mean[:, block.outputs] = (half.T @ fit).cpu().numpy()
+            left = prior_variance(self.p) - (half**2).sum(0)
+            var[:, block.outputs] = left.clamp(min=1e-10).cpu().numpy()[:, None]
+        return mean, var
+
+    def inverses(self) -> list[Tensor]:
+        """(K + noise)^-1 of every block, for ``leave_out``."""
+        return [torch.cholesky_inverse(b.factor) for b in self.blocks]
+
+    def leave_out(self, inverses: list[Tensor], held: Codes, y: Array) -> tuple[Array, Array]:
+        """Mean and variance (len(held), r) of the signal in the held rows from all others, without a new factor.
+
+        With P = (K + noise)^-1 split into held B and kept A: mean_B = -P_BB^-1 P_BA y_A, cov_B = P_BB^-1 (with noise).
+        y: (n, r) targets; those of the held rows are not read.
+        """
+        shape = (len(held), y.shape[1])
+        mean, var = np.full(shape, np.nan), np.full(shape, np.nan)
+        is_held = np.zeros(len(y), dtype=bool)
+        is_held[held] = True
+        place = np.full(len(y), -1, dtype=np.intp)
+        place[held] = np.arange(len(held))
+        learned = float(torch.exp(self.p["noise"])) + JITTER
+        for block, inverse in zip(self.blocks, inverses, strict=True):
+            here = is_held[block.rows]
+            if not here.any():
+                continue
+            b = torch.as_tensor(np.flatnonzero(here), device=inverse.device)
+            a = torch.as_tensor(np.flatnonzero(~here), device=inverse.device)
+            kept = torch.as_tensor(np.nan_to_num(y[np.ix_(block.rows[~here], block.outputs)]), device=inverse.device)
+            corner = torch.linalg.inv(inverse[b][:, b])
+            out = place[block.rows[here]]
+            mean[np.ix_(out, block.outputs)] = (-corner @ (inverse[b][:, a] @ kept)).cpu().numpy()
+            diagonal = torch.diagonal(corner).cpu().numpy() - self.noise[block.rows[here]] - learned
+            var[np.ix_(out, block.outputs)] = np.maximum(diagonal, 1e-10)[:, None]
+        return mean, var
+
+    def append(self, x: Features, noise: Array, y_new: Array) -> Process:
+        """With further rows, the factors extended in O(n^2 m): [[L, 0], [B, chol(D - B B')]], B = K_new,old L^-T.
+
+        x: features of all rows, old ones first; noise: (m,) of the new rows; y_new: (m, r), read for its pattern.
+        """
+        n, m = len(self.noise), len(noise)
+        new = torch.arange(n, n + m, device=x.dose.device)
+        x_new = x.take(new)
+        side = kernel(x_new, self.x_of(x, n), self.p)  # (m, n)
+        corner = self._covariance(x_new, noise, self.p)
+        blocks = []
+        for block in self.blocks:
+            for outs, rows in patterns(y_new[:, block.outputs]):
+                at_new = torch.as_tensor(rows, device=side.device)
+                at_old = torch.as_tensor(block.rows, device=side.device)
+                lower = torch.linalg.solve_triangular(block.factor, side[at_new][:, at_old].T, upper=False).T
+                edge = torch.linalg.cholesky(corner[at_new][:, at_new] - lower @ lower.T)
+                top = torch.cat([block.factor, block.factor.new_zeros(len(at_old), len(at_new))], 1)
+                factor = torch.cat([top, torch.cat([lower, edge], 1)], 0)
+                blocks.append(Block(block.outputs[outs], np.concatenate([block.rows, n + rows]), factor))
+        return Process(x, np.concatenate([self.noise, noise]), self.p, tuple(blocks))
+
+    @staticmethod
+    def x_of(x: Features, n: int) -> Features:
+        """The first n rows."""
+        return x.take(torch.arange(n, device=x.dose.device))

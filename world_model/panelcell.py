@@ -1,0 +1,259 @@
+"""The cell for a matrix of contexts x perturbations without dose or time (drug screens over cell lines).
+
+z (readings standardised per perturbation and screen) = regression on the context's features + what is left.
+What is left correlates between drugs (same target, same transporter, general hardiness): a factor model of the
+left-out residuals, R ~ N(0, F F' + Psi), turns a few measured drugs of a line into news about all the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .ridge import View, stack
+from .rows import Array, Rows, cell_keys
+from .uncertainty import widening
+
+if TYPE_CHECKING:
+    from .vocabulary import Context
+
+FACTORS, LEAST_LINES = 20, 8
+LINEAR = {"mutation": 1.0, "cnv": 1.0}  # share of the linear kernel by view; expression: half linear, half RBF
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """Factor model of left-out residuals over T tasks. factors: (T, k); specific: (T,) the rest of the variance."""
+
+    factors: Array
+    specific: Array
+
+    @classmethod
+    def fit(cls, residual: Array, k: int = FACTORS) -> Residuals:
+        """residual: (n, T), NaN = not measured. Pairwise covariances, shrunk by their number of lines."""
+        seen = np.isfinite(residual).astype(np.float64)
+        filled = np.where(seen > 0, residual, 0.0)
+        n = seen.T @ seen
+        cov = (filled.T @ filled) / (n + 10.0)
+        own = (filled**2).sum(axis=0) / np.maximum(seen.sum(axis=0), 1.0)
+        specific = 0.5 * own
+        for _ in range(5):  # principal factors: eigenvectors of the covariance without the specific part
+            np.fill_diagonal(cov, np.maximum(own - specific, 0.0))
+            power, vectors = np.linalg.eigh(cov)
+            top = np.argsort(power)[::-1][: min(k, len(power))]
+            factors = vectors[:, top] * np.sqrt(np.maximum(power[top], 0.0))
+            specific = np.maximum(own - (factors**2).sum(axis=1), 0.05 * own + 1e-9)
+        return cls(factors, specific)
+
+    def given(self, at: Array, residual: Array, noise: Array) -> tuple[Array, Array]:
+        """Mean and variance (T,) of the noiseless residuals, given readings ``residual`` of the tasks ``at``.
+
+        noise: (T,) measurement variance, part of ``specific``. Woodbury on the k factors.
+        """
+        at = np.asarray(at, dtype=np.intp)
+        own = np.maximum(self.specific - noise, 0.0)
+        f = self.factors[at]
+        precision = np.linalg.inv(np.eye(f.shape[1]) + f.T @ (f / self.specific[at][:, None]))
+        score = precision @ (f.T @ (residual / self.specific[at]))
+        mean = self.factors @ score
+        var = np.einsum("tk,kl,tl->t", self.factors, precision, self.factors) + own
+        if len(at):  # a measured task also tells of its own specific part
+            gain = own[at] / self.specific[at]
+            mean[at] += gain * (residual - mean[at])
+            var[at] = (1 - gain) ** 2 * (var[at] - own[at]) + own[at] * (1 - gain)
+        return mean, np.maximum(var, 1e-9)
+
+
+@dataclass(frozen=True)
+class Regression:
+    """What one set of views says: weights (v,) over views, left_out (n, T) stacked, residuals, widen."""
+
+    names: tuple[str, ...]
+    views: tuple[View, ...]
+    weights: Array
+    left_out: Array
+    residuals: Residuals
+    widen: float
+
+
+@dataclass(frozen=True)
+class PanelCell:
+    """One readout. tasks: (perturbation, batch) by column; z, seen lines by row; centre, spread: (T,) of the readings.
+
+    tables: feature name -> (contexts x features), of training lines and others.
+    more: readings (line, task) -> z that came after the fit.
+    """
+
+    lines: tuple[str, ...]
+    tasks: tuple[tuple[str, str], ...]
+    z: Array
+    centre: Array
+    spread: Array
+    noise: Array
+    tables: dict[str, pd.DataFrame]
+    classes: dict[str, str]
+    more: dict[str, dict[int, float]]
+    _cache: dict[Any, Regression] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def fit(cls, rows: Rows, readout: int, tables: Mapping[str, pd.DataFrame], classes: Mapping[str, str]) -> PanelCell:
+        """rows: single perturbations, one row a (context, perturbation, batch)."""
+        table = rows.conditions
+        lines = tuple(sorted(set(table["context"])))
+        keys = cell_keys(table, "perturbation", "batch")
+        value = rows.delta[:, readout]
+        counts: dict[Any, int] = {}
+        for key, v in zip(keys, value, strict=True):
+            counts[key] = counts.get(key, 0) + int(np.isfinite(v))
+        tasks = tuple(sorted(k for k, c in counts.items() if c >= LEAST_LINES))
+        at_line, at_task = {x: i for i, x in enumerate(lines)}, {x: i for i, x in enumerate(tasks)}
+        matrix = np.full((len(lines), len(tasks)), np.nan)
+        for line, key, v in zip(table["context"], keys, value, strict=True):
+            if key in at_task:
+                matrix[at_line[line], at_task[key]] = v
+        seen = np.isfinite(matrix)
+        n = seen.sum(axis=0)
+        centre = np.where(seen, matrix, 0.0).sum(axis=0) / n
+        spread = np.sqrt(np.where(seen, (matrix - centre) ** 2, 0.0).sum(axis=0) / np.maximum(n - 1, 1))
+        spread = np.where(spread > 1e-9, spread, 1.0)
+        z = (matrix - centre) / spread
+        noise = _noise(rows, readout, keys, at_task, spread)
+        used = {name: t for name, t in sorted(tables.items()) if t.index.isin(lines).sum() >= 20}
+        cell = cls(lines, tasks, z, centre, spread, noise, used, dict(classes), {})
+        cell.regression()
+        return cell
+
+    # --- regression on the features at hand ---
+
+    def regression(self, genes: Mapping[str, tuple[str, ...]] | None = None) -> Regression:
+        """Fitted on the named features of each view (None = all features of expression, the fastest good view)."""
+        names = dict(genes) if genes is not None else self._default()
+        key = tuple(sorted(names.items()))
+        if key not in self._cache:
+            self._cache[key] = self._regress(names)
+        return self._cache[key]
+
+    def _default(self) -> dict[str, tuple[str, ...]]:
+        first = next((n for n in ("expression", *self.tables) if n in self.tables), None)
+        return {} if first is None else {first: ()}
+
+    def _block(self, name: str, genes: tuple[str, ...]) -> Array:
+        table = self.tables[name].reindex(self.lines)
+        out: Array = (table[list(genes)] if genes else table).to_numpy(np.float64)
+        return out
+
+    def _regress(self, names: dict[str, tuple[str, ...]]) -> Regression:
+        views = []
+        for name, genes in names.items():
+            block = self._block(name, genes)
+            have = np.isfinite(block).any(axis=1)
+            view = View.fit(block[have], self.z[have], linear=LINEAR.get(name, 0.5))
+            left_out = np.zeros_like(self.z)
+            left_out[have] = view.left_out
+            views.append((view, left_out))
+        if not views:
+            left_out, weights = np.zeros_like(self.z), np.zeros(0)
+        else:
+            weights = stack([lo for _, lo in views], self.z)
+            left_out = np.tensordot(weights, np.stack([lo for _, lo in views]), axes=1)
+        error = self.z - left_out
+        residuals = Residuals.fit(error)
+        sd = np.sqrt((residuals.factors**2).sum(axis=1) + residuals.specific)
+        widen = widening(error, np.broadcast_to(sd, error.shape), np.zeros_like(error))
+        return Regression(tuple(names), tuple(v for v, _ in views), weights, left_out, residuals, widen)
+
+    def _features_of(self, line: str, context: Context | None) -> tuple[dict[str, tuple[str, ...]], dict[str, Array]]:
+        """The views that can serve this line: view -> feature names (() = all), view -> (1, g) values."""
+        if context is not None and context.name == line:
+            given: dict[str, Mapping[str, float]] = {"expression": context.expression, "mutation": context.mutations}
+            names, values = {}, {}
+            for name, table in self.tables.items():
+                genes = tuple(g for g in table.columns if g in given.get(name, {}))
+                if genes:
+                    names[name] = () if len(genes) == len(table.columns) else genes
+                    values[name] = np.array([[float(given[name][g]) for g in genes]])
+            if names:
+                return names, values
+        default = {n: g for n, g in self._default().items() if self._has(n, line)}
+        return default, {n: self.tables[n].loc[[line]].to_numpy(np.float64) for n in default}
+
+    def _has(self, name: str, line: str) -> bool:
+        return line in self.tables[name].index and bool(self.tables[name].loc[line].notna().any())
+
+    # --- answering ---
+
+    def line(self, name: str, context: Context | None) -> tuple[Array, Array]:
+        """z mean and sd (T,) of every task in one line: regression, then what its measured drugs add."""
+        genes, values = self._features_of(name, context)
+        model = self.regression(genes)
+        known: dict[int, float] = {}
+        if name in self.lines:
+            row = self.lines.index(name)
+            told = model.left_out[row]
+            known = {int(t): float(self.z[row, t]) for t in np.flatnonzero(np.isfinite(self.z[row]))}
+        else:
+            told = np.zeros(len(self.tasks))
+            for weight, view_name, view in zip(model.weights, model.names, model.views, strict=True):
+                told = told + weight * view.predict(values[view_name])[0]
+        known |= self.more.get(name, {})
+        at = np.array(sorted(known), dtype=np.intp)
+        reading = np.array([known[t] for t in sorted(known)])
+        mean, var = model.residuals.given(
+            at, reading - told[at], np.minimum(self.noise, 0.9 * model.residuals.specific)
+        )
+        return told + mean, model.widen * np.sqrt(var)
+
+    def task_of(self, perturbation: str, batch: str) -> int | None:
+        """The column of a perturbation: the batch asked for, else the one with most lines."""
+        fits = [i for i, (p, b) in enumerate(self.tasks) if p == perturbation and batch in ("", b)]
+        return max(fits, key=lambda i: (np.isfinite(self.z[:, i]).sum(), self.tasks[i])) if fits else None
+
+    def class_tasks(self, perturbation: str) -> list[int]:
+        """Columns of the other perturbations of its mechanism class."""
+        kind = self.classes.get(perturbation)
+        return [] if kind is None else [i for i, (p, _) in enumerate(self.tasks) if self.classes.get(p) == kind]
+
+    # --- learning more ---
+
+    def update(self, rows: Rows, readout: int) -> PanelCell:
+        """With new readings: a line's other predictions move at once; the regression itself waits for a refit.
+
+        Several readings of the same task and line are averaged; a perturbation never fitted is left out.
+        """
+        new: dict[str, dict[int, list[float]]] = {}
+        for (line, name, batch), value in zip(
+            cell_keys(rows.conditions, "context", "perturbation", "batch"), rows.delta[:, readout], strict=True
+        ):
+            task = self.task_of(name, batch)
+            if task is not None and np.isfinite(value):
+                z = float((value - self.centre[task]) / self.spread[task])
+                new.setdefault(line, {}).setdefault(task, []).append(z)
+        more = {line: dict(known) for line, known in self.more.items()}
+        for line, readings in new.items():
+            for task, values in readings.items():
+                before = [more[line][task]] if task in more.get(line, {}) else []
+                more.setdefault(line, {})[task] = float(np.mean(before + values))
+        return PanelCell(
+            self.lines, self.tasks, self.z, self.centre, self.spread, self.noise, self.tables, self.classes, more, self._cache
+        )  # fmt: skip
+
+
+def _noise(rows: Rows, readout: int, keys: list[Any], at_task: dict[Any, int], spread: Array) -> Array:
+    """(T,) variance of one reading in z units, from repeated readings; pooled where a task has few.
+
+    The median of s^2, which for one degree of freedom is 0.455 sigma^2, so that a few gross disagreements
+    (two preparations of one drug) do not speak for all.
+    """
+    one = np.where(rows.n_wells[:, readout] >= 2, rows.se[:, readout] ** 2 * rows.n_wells[:, readout], np.nan)
+    found: list[list[float]] = [[] for _ in at_task]
+    for key, v in zip(keys, one, strict=True):
+        if key in at_task and np.isfinite(v):
+            found[at_task[key]].append(float(v) / spread[at_task[key]] ** 2)
+    own = np.array([np.median(f) / 0.455 if len(f) >= 20 else np.nan for f in found])
+    every = [v for f in found for v in f]
+    filler = float(np.median(every)) / 0.455 if every else 0.25
+    return np.clip(np.where(np.isfinite(own), own, filler), 0.01, 0.9)

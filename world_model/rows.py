@@ -1,0 +1,170 @@
+"""The training rows of a cell: conditions with their measured change, as one immutable table.
+
+A row is a condition (context, perturbation, kind, dose in uM, time in h, batch); ``delta`` (n, r) is its relative
+change against the matched control, or the reading itself where the data have no controls; NaN = not measured.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .errors import BadInput
+
+if TYPE_CHECKING:
+    from .data.conditions import ConditionTable
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.intp]
+TEXT, NUMBERS = ("context", "perturbation", "kind", "batch"), ("dose", "time_h")
+
+
+def tidy(conditions: pd.DataFrame) -> pd.DataFrame:
+    """The condition columns with fixed types; kind, batch, dose and time may be missing.
+
+    Raises BadInput without context or perturbation, or for a negative or infinite dose or time.
+    """
+    missing = [c for c in ("context", "perturbation") if c not in conditions]
+    if missing:
+        raise BadInput(
+            f"The conditions lack the column {missing[0]}", cure="Give context and perturbation for each row"
+        )
+    out: dict[str, Any] = {}
+    for name in TEXT:
+        values = conditions[name] if name in conditions else pd.Series("", index=conditions.index)
+        out[name] = values.astype(object).where(values.notna(), "").astype(str).to_numpy(object)
+    for name in NUMBERS:
+        given = pd.to_numeric(conditions[name]) if name in conditions else np.full(len(conditions), np.nan)
+        numbers = np.asarray(given, dtype=np.float64)
+        if (numbers < 0).any() or np.isinf(numbers).any():
+            raise BadInput(f"A {name} is negative or infinite", cure="Doses are in uM, times in h")
+        out[name] = numbers
+    return pd.DataFrame(out)
+
+
+def parts(perturbation: str) -> tuple[str, ...]:
+    """The single perturbations of a name: "A+B" -> ("A", "B")."""
+    return tuple(p for p in perturbation.split("+") if p)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """n conditions x r readouts. se: standard error of delta (NaN = unknown); n_wells: wells behind it."""
+
+    conditions: pd.DataFrame
+    delta: Array
+    se: Array
+    n_wells: Array
+    readouts: tuple[str, ...]
+    wells: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def of(cls, table: ConditionTable) -> Rows:
+        """From the data room's table; rows with nothing measured are dropped. Raises BadInput when none is left."""
+        delta = np.asarray(table.delta, dtype=np.float64)
+        keep = np.isfinite(delta).any(axis=1)
+        if not keep.any():
+            raise BadInput("There is nothing to learn from", why="no condition has a measured change")
+        se = np.asarray(table.se, dtype=np.float64)[keep]
+        wells = tuple(tuple(w) for w, k in zip(table.wells, keep, strict=True) if k)
+        n_wells = np.asarray(table.n_wells, dtype=np.float64)[keep]
+        conditions = tidy(table.conditions.reset_index(drop=True)[keep])
+        return cls(conditions, delta[keep], np.where(se > 0, se, np.nan), n_wells, tuple(table.readouts), wells)
+
+    def __len__(self) -> int:
+        return len(self.conditions)
+
+    def take(self, index: Sequence[int] | Codes) -> Rows:
+        chosen = np.asarray(index, dtype=np.intp)
+        return Rows(
+            self.conditions.iloc[chosen].reset_index(drop=True),
+            self.delta[chosen],
+            self.se[chosen],
+            self.n_wells[chosen],
+            self.readouts,
+            tuple(self.wells[i] for i in chosen),
+        )
+
+    def plus(self, more: Rows) -> Rows:
+        """These rows, then ``more`` with its readouts brought into this order.
+
+        Raises BadInput for a readout unknown here or a well that is already in.
+        """
+        unknown = [r for r in more.readouts if r not in self.readouts]
+        if unknown:
+            raise BadInput(f"The readout {unknown[0]!r} is not one this cell was fitted on", cure="Fit a new cell")
+        seen = {w for row in self.wells for w in row}
+        again = [w for row in more.wells for w in row if w in seen]
+        if again:
+            raise BadInput(f"The well {again[0]!r} is already in the training data", cure="Update with new wells only")
+        at = [self.readouts.index(r) for r in more.readouts]
+
+        def wide(block: Array, empty: float) -> Array:
+            out = np.full((len(more), len(self.readouts)), empty)
+            out[:, at] = block
+            return out
+
+        return Rows(
+            pd.concat([self.conditions, more.conditions], ignore_index=True),
+            np.vstack([self.delta, wide(more.delta, np.nan)]),
+            np.vstack([self.se, wide(more.se, np.nan)]),
+            np.vstack([self.n_wells, wide(more.n_wells, 0.0)]),
+            self.readouts,
+            self.wells + more.wells,
+        )
+
+    def hashes(self) -> tuple[str, ...]:
+        """sha256 of every row: its condition, wells and readings to 9 significant digits."""
+        keys = self.conditions[[*TEXT, *NUMBERS]].to_numpy(object)
+        return tuple(
+            hashlib.sha256("|".join([*map(str, key), *wells, *(f"{v:.9g}" for v in values)]).encode()).hexdigest()
+            for key, wells, values in zip(keys, self.wells, self.delta, strict=True)
+        )
+
+    def well_variance(self) -> Array:
+        """(r,) pooled variance of one well's change, from rows with two or more wells; NaN where unknown."""
+        one = np.where(self.n_wells >= 2, self.se**2 * self.n_wells, np.nan)
+        return nanmedian(one)
+
+    def noise(self) -> Array:
+        """(n, r) variance of each delta: its own, pooled with that of its readout (few wells give poor estimates).
+
+        s2 = (4 v / n + (n - 1) se2) / (4 + n - 1): four pseudo-wells of the pooled variance v. NaN where unknown.
+        """
+        n = np.maximum(self.n_wells, 1.0)
+        pooled = self.well_variance() / n
+        own = np.where(np.isfinite(self.se), self.se**2, pooled)
+        out: Array = (4 * pooled + (n - 1) * own) / (3 + n)
+        return np.where(np.isfinite(out), out, self.se**2)
+
+
+def nanmedian(values: Array) -> Array:
+    """Median over rows, NaN for a column without a number (without a warning)."""
+    out = np.full(values.shape[1], np.nan)
+    some = np.isfinite(values).any(axis=0)
+    if some.any():
+        out[some] = np.nanmedian(values[:, some], axis=0)
+    return out
+
+
+def codes(keys: Iterable[tuple[Any, ...]], known: dict[tuple[Any, ...], int]) -> Codes:
+    """Integer code of every key; -1 for one that is not ``known``."""
+    return np.array([known.get(k, -1) for k in keys], dtype=np.intp)
+
+
+def cell_keys(conditions: pd.DataFrame, *columns: str) -> list[tuple[Any, ...]]:
+    """Hashable keys of the rows over some columns; numbers to 6 significant digits, NaN as None."""
+    series = []
+    for column in columns:
+        values = conditions[column].to_numpy()
+        if column in NUMBERS:
+            series.append([None if np.isnan(v) else float(f"{v:.6g}") for v in values.astype(float)])
+        else:
+            series.append(list(values))
+    return list(zip(*series, strict=True))

@@ -1,0 +1,165 @@
+"""A cell on disk: ``cell.json`` (names, hashes, small numbers) and ``arrays.npz`` (everything large); no pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .cell import VirtualCell
+from .conditioncell import ConditionCell, Trust
+from .errors import Corrupt, DataUnavailable
+from .panel import PanelEngine
+from .panelcell import PanelCell
+from .priors import ContextEncoder, Priors
+from .rows import NUMBERS, TEXT, Array, Rows
+
+FORMAT = "cytocrux-cell-1"
+Arrays = dict[str, Any]
+
+
+def save(cell: VirtualCell, folder: Path) -> None:
+    """Write ``cell`` into ``folder`` (made when absent)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays: Arrays = {}
+    note: dict[str, Any] = {
+        "format": FORMAT,
+        "version": cell.version,
+        "parent": cell.parent,
+        "training_hash": cell.training_hash,
+        "manifest": list(cell.manifest),
+        "seed": cell.seed,
+        "rows": _rows_out(cell.rows, arrays),
+    }
+    if isinstance(cell.engine, ConditionCell):
+        note["conditions"] = _conditions_out(cell.engine, arrays)
+    else:
+        note["panel"] = [_panel_out(c, f"panel{i}", arrays) for i, c in enumerate(cell.engine.cells)]
+    np.savez_compressed(folder / "arrays.npz", **arrays)
+    note["arrays_sha256"] = _sha256(folder / "arrays.npz")
+    (folder / "cell.json").write_text(json.dumps(note), encoding="utf-8")
+
+
+def load(folder: Path, *, device: str = "cpu") -> VirtualCell:
+    """Read a cell. Raises DataUnavailable where there is none, Corrupt where the files do not match their hash."""
+    if not (folder / "cell.json").is_file():
+        raise DataUnavailable(f"There is no cell in {folder}", cure="Fit one and save it there")
+    try:
+        note = json.loads((folder / "cell.json").read_text(encoding="utf-8"))
+        if note["format"] != FORMAT:
+            raise Corrupt(f"{folder} holds {note['format']!r}", why=f"this version reads {FORMAT!r}")
+        if _sha256(folder / "arrays.npz") != note["arrays_sha256"]:
+            raise Corrupt(f"The arrays of the cell in {folder} do not match their hash", cure="Fit the cell again")
+        with np.load(folder / "arrays.npz", allow_pickle=False) as file:
+            arrays = dict(file)
+        rows = _rows_in(note["rows"], arrays)
+        engine: ConditionCell | PanelEngine
+        if "conditions" in note:
+            engine = _conditions_in(note["conditions"], arrays, rows, note["seed"], device)
+        else:
+            engine = PanelEngine(tuple(_panel_in(c, f"panel{i}", arrays) for i, c in enumerate(note["panel"])))
+    except (KeyError, ValueError, OSError) as error:
+        raise Corrupt(f"The cell in {folder} cannot be read", why=str(error), cure="Fit the cell again") from error
+    return VirtualCell(
+        note["version"], note["parent"], note["training_hash"], tuple(note["manifest"]), rows, engine, note["seed"]
+    )
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _rows_out(rows: Rows, arrays: Arrays) -> dict[str, Any]:
+    arrays |= {"delta": rows.delta, "se": rows.se, "n_wells": rows.n_wells}
+    arrays |= {name: rows.conditions[name].to_numpy(np.float64) for name in NUMBERS}
+    texts = {name: rows.conditions[name].tolist() for name in TEXT}
+    return {"texts": texts, "readouts": list(rows.readouts), "wells": [list(w) for w in rows.wells]}
+
+
+def _rows_in(note: dict[str, Any], arrays: Arrays) -> Rows:
+    columns = {**note["texts"], **{name: arrays[name] for name in NUMBERS}}
+    conditions = pd.DataFrame(
+        {name: pd.Series(v, dtype=object if name in TEXT else None) for name, v in columns.items()}
+    )
+    wells = tuple(tuple(w) for w in note["wells"])
+    return Rows(conditions, arrays["delta"], arrays["se"], arrays["n_wells"], tuple(note["readouts"]), wells)
+
+
+def _frame_out(table: pd.DataFrame, key: str, arrays: Arrays, dtype: type = np.float64) -> dict[str, Any]:
+    arrays[key] = table.to_numpy(dtype)
+    return {"index": list(map(str, table.index)), "columns": list(map(str, table.columns))}
+
+
+def _frame_in(note: dict[str, Any], values: Array) -> pd.DataFrame:
+    return pd.DataFrame(values, index=note["index"], columns=note["columns"])
+
+
+def _conditions_out(engine: ConditionCell, arrays: Arrays) -> dict[str, Any]:
+    encoders = {}
+    for name, e in engine.priors.encoders.items():
+        key = f"encoder/{name}/"
+        arrays |= {key + "mean": e.mean, key + "loadings": e.loadings, key + "scores": e.scores}
+        encoders[name] = {"variables": list(e.variables), "noise": e.noise, "names": list(e.names)}
+    described = {}
+    for context, scores in engine.priors.described.items():
+        described[context] = sorted(scores)
+        arrays |= {f"described/{context}/{name}": values for name, values in scores.items()}
+    for base, residual in engine.residuals.items():
+        arrays |= {f"residual/{base}/index": residual.index, f"residual/{base}/unit": residual.unit}
+        arrays |= {f"parameter/{base}/{k}": v.cpu().numpy() for k, v in engine.parameters[base].items()}
+    return {
+        "contexts": list(engine.priors.contexts),
+        "perturbations": list(engine.priors.perturbations),
+        "encoders": encoders,
+        "described": described,
+        "tables": {n: _frame_out(t, f"table/{n}", arrays) for n, t in engine.priors.tables.items()},
+        "parameters": {base: sorted(engine.parameters[base]) for base in engine.residuals},
+        "trust": [[*key, t.shrink, t.widen, t.error] for key, t in engine.trust.items()],
+    }
+
+
+def _conditions_in(note: dict[str, Any], arrays: Arrays, rows: Rows, seed: int, device: str) -> ConditionCell:
+    import torch
+
+    encoders = {}
+    for name, e in note["encoders"].items():
+        mean, loadings, scores = (arrays[f"encoder/{name}/{part}"] for part in ("mean", "loadings", "scores"))
+        encoders[name] = ContextEncoder(tuple(e["variables"]), mean, loadings, e["noise"], tuple(e["names"]), scores)
+    described = {c: {n: arrays[f"described/{c}/{n}"] for n in names} for c, names in note["described"].items()}
+    tables = {n: _frame_in(t, arrays[f"table/{n}"]) for n, t in note["tables"].items()}
+    priors = Priors(tuple(note["contexts"]), tuple(note["perturbations"]), encoders, described, tables)
+    parameters = {
+        base: {k: torch.as_tensor(arrays[f"parameter/{base}/{k}"], device=device) for k in names}
+        for base, names in note["parameters"].items()
+    }
+    kept = {base: (arrays[f"residual/{base}/index"], arrays[f"residual/{base}/unit"]) for base in parameters}
+    trust = {(novelty, base): Trust(*numbers) for novelty, base, *numbers in note["trust"]}
+    return ConditionCell.restore(rows, priors, parameters, kept, trust, seed=seed, device=device)
+
+
+def _panel_out(cell: PanelCell, key: str, arrays: Arrays) -> dict[str, Any]:
+    arrays |= {
+        f"{key}/z": cell.z,
+        f"{key}/centre": cell.centre,
+        f"{key}/spread": cell.spread,
+        f"{key}/noise": cell.noise,
+    }
+    return {
+        "lines": list(cell.lines),
+        "tasks": [list(t) for t in cell.tasks],
+        "tables": {n: _frame_out(t, f"feature/{n}", arrays, np.float32) for n, t in cell.tables.items()},
+        "classes": cell.classes,
+        "more": {line: [[t, v] for t, v in known.items()] for line, known in cell.more.items()},
+    }
+
+
+def _panel_in(note: dict[str, Any], key: str, arrays: Arrays) -> PanelCell:
+    z, centre, spread, noise = (arrays[f"{key}/{part}"] for part in ("z", "centre", "spread", "noise"))
+    tables = {n: _frame_in(t, arrays[f"feature/{n}"]) for n, t in note["tables"].items()}
+    more = {line: {int(t): float(v) for t, v in known} for line, known in note["more"].items()}
+    tasks = tuple((name, batch) for name, batch in note["tasks"])
+    return PanelCell(tuple(note["lines"]), tasks, z, centre, spread, noise, tables, note["classes"], more)

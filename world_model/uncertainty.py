@@ -1,0 +1,103 @@
+"""How sure the cell may be: calibration from held-out errors, the data's own reproducibility, reasons to abstain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .rows import Array, Rows, cell_keys
+
+LEVEL, Z90 = 0.90, 1.6448536269514722
+REPRODUCIBLE = 0.10  # under this share of variance, perturbations cannot be told apart
+
+
+def shrinkage(wanted: Array, offered: Array) -> float:
+    """Best factor in [0, 1] on the ``offered`` residual: least squares over held-out entries (NaN skipped)."""
+    use = np.isfinite(wanted) & np.isfinite(offered)
+    power = float(np.sum(offered[use] ** 2))
+    if not use.any() or power <= 0:
+        return 0.0
+    return float(np.clip(np.sum(wanted[use] * offered[use]) / power, 0.0, 1.0))
+
+
+def widening(error: Array, epistemic: Array, measurement: Array, level: float = LEVEL) -> float:
+    """Factor c on the epistemic sd for which ``level`` of held-out errors lie inside their interval.
+
+    |error| <= z sqrt((c epistemic)^2 + measurement^2); solved on the empirical quantile of the c each entry needs
+    (split conformal, Lei et al. 2018, with the measurement error kept apart). Bounded to [0.2, 10].
+    """
+    z = Z90 if level == LEVEL else float(_normal_quantile(0.5 + level / 2))
+    use = np.isfinite(error) & np.isfinite(epistemic) & (epistemic > 0)
+    if use.sum() < 10:
+        return 1.0
+    extra = np.nan_to_num(measurement[use]) ** 2
+    needed = np.sqrt(np.maximum((error[use] / z) ** 2 - extra, 0.0)) / epistemic[use]
+    rank = min(1.0, level * (1 + 1 / use.sum()))
+    return float(np.clip(np.quantile(needed, rank), 0.2, 10.0))
+
+
+def _normal_quantile(q: float) -> float:
+    from scipy.stats import norm
+
+    return float(norm.ppf(q))
+
+
+@dataclass(frozen=True)
+class Reproducibility:
+    """specific: share of the variance between perturbations (within context, dose and time) that is not noise,
+    which is the expected split-half correlation of perturbation-specific changes; baseline: correlation of a change
+    with the mean of the other perturbations there. None where replicates are missing."""
+
+    specific: float | None
+    baseline: float | None
+
+    @property
+    def hopeless(self) -> str:
+        """The reason to abstain, or an empty string."""
+        if self.specific is None or self.specific >= REPRODUCIBLE:
+            return ""
+        return (
+            f"the data's own reproducibility of perturbation-specific changes is {self.specific:.2f}"
+            + (
+                ""
+                if self.baseline is None
+                else f" while the mean of the other perturbations correlates {self.baseline:.2f}"
+            )
+            + ": they cannot tell perturbations apart"
+        )
+
+
+def reproducibility(rows: Rows) -> Reproducibility:
+    """From the spread of changes around the mean of their context (and dose, time) against their standard errors."""
+    groups: dict[object, list[int]] = {}
+    for i, key in enumerate(cell_keys(rows.conditions, "context")):
+        groups.setdefault(key, []).append(i)
+    total, noise, baseline = 0.0, 0.0, []
+    for members in groups.values():
+        if len(members) < 3:
+            continue
+        delta, var = rows.delta[members], rows.se[members] ** 2
+        mean, k = _means(delta), len(members)
+        use = np.isfinite(delta) & np.isfinite(var)
+        total += float(np.sum(((delta - mean) ** 2)[use])) * k / (k - 1)
+        noise += float(np.sum(var[use]))
+        baseline += [_correlation(delta[i], (mean * k - delta[i]) / (k - 1)) for i in range(k)]
+    if total <= 0 or noise <= 0:
+        return Reproducibility(None, None)
+    seen = [b for b in baseline if np.isfinite(b)]
+    return Reproducibility(max(0.0, 1.0 - noise / total), float(np.mean(seen)) if seen else None)
+
+
+def _means(values: Array) -> Array:
+    seen = np.isfinite(values)
+    n = np.maximum(seen.sum(axis=0), 1)
+    out: Array = np.where(seen, values, 0.0).sum(axis=0) / n
+    return out
+
+
+def _correlation(a: Array, b: Array) -> float:
+    use = np.isfinite(a) & np.isfinite(b)
+    if use.sum() < 3 or a[use].std() == 0 or b[use].std() == 0:
+        return float("nan")
+    return float(np.corrcoef(a[use], b[use])[0, 1])
