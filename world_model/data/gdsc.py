@@ -56,17 +56,18 @@ def from_tables(tables: GdscTables, *, source: str) -> Dataset:
         rows["DRUG_NAME"] = rows["DRUG_NAME"].replace(SPELLINGS)
     for column in ("CELL_LINE_NAME", "DRUG_NAME", "batch"):
         rows[column] = rows[column].astype("category")
-    replicate = (rows.groupby(["CELL_LINE_NAME", "DRUG_NAME", "batch"], observed=True).cumcount() + 1).astype(str)
-    ids = rows["batch"].astype(str) + "/" + rows["CELL_LINE_NAME"].astype(str) + "/" + rows["DRUG_NAME"].astype(str)
+    replicate = rows.groupby(["CELL_LINE_NAME", "DRUG_NAME", "batch"], observed=True).cumcount() + 1
     n = len(rows)
     obs = pd.DataFrame(
         {
             "perturbation": rows["DRUG_NAME"], "kind": pd.Categorical(["compound"] * n), "dose": np.full(n, np.nan),
             "dose_unit": pd.Categorical([""] * n), "time_h": np.full(n, np.nan), "context": rows["CELL_LINE_NAME"],
-            "control": np.zeros(n, bool), "batch": rows["batch"], "replicate": replicate,
+            "control": np.zeros(n, bool), "batch": rows["batch"],
+            "replicate": replicate.astype("category").cat.rename_categories(str),
         }
     )  # fmt: skip
-    obs.index = pd.Index(ids + "/" + replicate)
+    labels = (obs["batch"], obs["context"], obs["perturbation"], obs["replicate"])
+    obs.index = pd.Index(["/".join(parts) for parts in zip(*(c.tolist() for c in labels), strict=True)])
     var = pd.DataFrame({"modality": ["viability"] * 2, "unit": ["ln uM", "fraction"]}, index=[LN_IC50, AUC])
     features, more = _join(tables.features, list(obs["context"].cat.categories))
     info = DatasetInfo(
