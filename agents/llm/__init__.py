@@ -1,0 +1,1 @@
+"""Talking to a language model: one client, one retry layer, hard budgets, record and replay."""
