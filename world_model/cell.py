@@ -159,11 +159,9 @@ class VirtualCell:
 
         Raises BadInput for wells it has already learned from, or readouts it was not fitted on.
         """
-        more = Rows.of(table)
-        rows = self.rows.plus(more)
-        return self._sealed(
-            rows, self.engine.update(rows.take(range(len(self.rows), len(rows)))), self.seed, self.version
-        )
+        rows = self.rows.plus(Rows.of(table))
+        new = rows.take(range(len(self.rows), len(rows)))
+        return self._sealed(rows, self.engine.update(new), self.seed, self.version)
 
     def save(self, folder: Path) -> None:
         """Write the cell as arrays and JSON (no pickle)."""

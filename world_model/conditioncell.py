@@ -36,7 +36,7 @@ NOVELTY = {
     "new condition": ("perturbation", "dose", "time_h"),
     "known elsewhere": ("context", "perturbation", "dose", "time_h"),
 }
-FOLDS, MOST_ROWS = 8, 4000
+FOLDS, MOST_ROWS, LEAST_ROWS = 8, 4000, 4
 
 
 @dataclass(frozen=True)
@@ -92,11 +92,19 @@ class ConditionCell:
         return cell._with_residuals({})._with_trust()
 
     @classmethod
-    def restore(cls, rows: Rows, priors: Priors, parameters: dict[str, dict[str, torch.Tensor]],
-                units: dict[str, Array], trust: dict[tuple[str, str], Trust], *, seed: int, device: str) -> ConditionCell:  # fmt: skip
-        """From saved numbers: factors are computed again, nothing is learned again."""
-        cell = cls(rows, priors, {}, parameters, trust, seed, device)
-        return cell._with_residuals(units)
+    def restore(
+        cls,
+        rows: Rows,
+        priors: Priors,
+        parameters: dict[str, dict[str, torch.Tensor]],
+        kept: dict[str, tuple[Codes, Array]],
+        trust: dict[tuple[str, str], Trust],
+        *,
+        seed: int,
+        device: str,
+    ) -> ConditionCell:
+        """From saved numbers (kept: index and unit of each residual): factors are computed, nothing is learned."""
+        return cls(rows, priors, {}, parameters, trust, seed, device)._with_residuals(kept)
 
     # --- learning ---
 
@@ -117,7 +125,7 @@ class ConditionCell:
         """Whether the training data can tell perturbations apart at all."""
         return reproducibility(self.rows)
 
-    def _with_residuals(self, units: dict[str, Array]) -> ConditionCell:
+    def _with_residuals(self, kept: dict[str, tuple[Codes, Array]]) -> ConditionCell:
         from .gp import Process, learn
         from .kernels import features
 
@@ -126,11 +134,11 @@ class ConditionCell:
         for name in BASES:
             left = self.rows.delta - bases[name].mean
             index = np.flatnonzero(np.isfinite(left).any(axis=1))
-            if len(index) < 4:
+            if len(index) < LEAST_ROWS:
                 continue
             if len(index) > MOST_ROWS:
                 index = np.sort(np.random.default_rng(self.seed).permutation(index)[:MOST_ROWS])
-            unit = units[name] if name in units else _unit(left[index])
+            index, unit = kept[name] if name in kept else (index, _unit(left[index]))
             known = row_noise(noise[index], unit)
             x = features(self.rows.conditions.iloc[index], self.priors, self.device)
             y = left[index] / unit

@@ -47,11 +47,8 @@ class PanelEngine:
                     near[i] = max(near[i], float(np.clip(1 - error**2, 0, 1)))
                 base[i] = "condition mean" if task is not None else "class mean" if tasks else "none"
                 if task is None:
-                    reason[i] = f"{name} was not measured in enough lines" + (
-                        f"; this is the mean of its class ({cell.classes[name]})"
-                        if tasks
-                        else ", nor its mechanism class"
-                    )
+                    known = f"this is the mean of its class, {cell.classes[name]}" if tasks else "its class is unknown"
+                    reason[i] = f"{name} was not measured in enough lines; {known}"
         return Answer(mean, sd, well, near, base, reason)
 
     def reference(self, conditions: pd.DataFrame) -> tuple[Array, Array]:

@@ -8,14 +8,14 @@ left-out residuals, R ~ N(0, F F' + Psi), turns a few measured drugs of a line i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from .ridge import View, stack
-from .rows import Array, Rows, cell_keys
+from .rows import Array, Codes, Rows, cell_keys
 from .uncertainty import widening
 
 if TYPE_CHECKING:
@@ -49,12 +49,11 @@ class Residuals:
             specific = np.maximum(own - (factors**2).sum(axis=1), 0.05 * own + 1e-9)
         return cls(factors, specific)
 
-    def given(self, at: Array, residual: Array, noise: Array) -> tuple[Array, Array]:
+    def given(self, at: Codes, residual: Array, noise: Array) -> tuple[Array, Array]:
         """Mean and variance (T,) of the noiseless residuals, given readings ``residual`` of the tasks ``at``.
 
         noise: (T,) measurement variance, part of ``specific``. Woodbury on the k factors.
         """
-        at = np.asarray(at, dtype=np.intp)
         own = np.maximum(self.specific - noise, 0.0)
         f = self.factors[at]
         precision = np.linalg.inv(np.eye(f.shape[1]) + f.T @ (f / self.specific[at][:, None]))
@@ -85,7 +84,7 @@ class PanelCell:
     """One readout. tasks: (perturbation, batch) by column; z, seen lines by row; centre, spread: (T,) of the readings.
 
     tables: feature name -> (contexts x features), of training lines and others.
-    more: readings (line, task) -> z that came after the fit.
+    more: line -> task -> the z readings that came after the fit.
     """
 
     lines: tuple[str, ...]
@@ -96,7 +95,7 @@ class PanelCell:
     noise: Array
     tables: dict[str, pd.DataFrame]
     classes: dict[str, str]
-    more: dict[str, dict[int, float]]
+    more: dict[str, dict[int, tuple[float, ...]]]
     _cache: dict[Any, Regression] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -199,12 +198,11 @@ class PanelCell:
             told = np.zeros(len(self.tasks))
             for weight, view_name, view in zip(model.weights, model.names, model.views, strict=True):
                 told = told + weight * view.predict(values[view_name])[0]
-        known |= self.more.get(name, {})
+        known |= {task: float(np.mean(z)) for task, z in self.more.get(name, {}).items()}
         at = np.array(sorted(known), dtype=np.intp)
         reading = np.array([known[t] for t in sorted(known)])
-        mean, var = model.residuals.given(
-            at, reading - told[at], np.minimum(self.noise, 0.9 * model.residuals.specific)
-        )
+        noise = np.minimum(self.noise, 0.9 * model.residuals.specific)
+        mean, var = model.residuals.given(at, reading - told[at], noise)
         return told + mean, model.widen * np.sqrt(var)
 
     def task_of(self, perturbation: str, batch: str) -> int | None:
@@ -224,22 +222,16 @@ class PanelCell:
 
         Several readings of the same task and line are averaged; a perturbation never fitted is left out.
         """
-        new: dict[str, dict[int, list[float]]] = {}
+        more = {line: dict(known) for line, known in self.more.items()}
         for (line, name, batch), value in zip(
             cell_keys(rows.conditions, "context", "perturbation", "batch"), rows.delta[:, readout], strict=True
         ):
             task = self.task_of(name, batch)
             if task is not None and np.isfinite(value):
                 z = float((value - self.centre[task]) / self.spread[task])
-                new.setdefault(line, {}).setdefault(task, []).append(z)
-        more = {line: dict(known) for line, known in self.more.items()}
-        for line, readings in new.items():
-            for task, values in readings.items():
-                before = [more[line][task]] if task in more.get(line, {}) else []
-                more.setdefault(line, {})[task] = float(np.mean(before + values))
-        return PanelCell(
-            self.lines, self.tasks, self.z, self.centre, self.spread, self.noise, self.tables, self.classes, more, self._cache
-        )  # fmt: skip
+                known = more.setdefault(line, {})
+                known[task] = (*known.get(task, ()), z)
+        return replace(self, more=more)
 
 
 def _noise(rows: Rows, readout: int, keys: list[Any], at_task: dict[Any, int], spread: Array) -> Array:

@@ -63,7 +63,7 @@ class ContextEncoder:
         w = self.loadings[index]
         x = np.array([values[self.variables[i]] for i in index]) - self.mean[index]
         a = np.linalg.inv(w.T @ w + self.noise * np.eye(k))
-        return a @ w.T @ x, self.noise * a
+        return np.asarray(a @ w.T @ x), np.asarray(self.noise * a, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -183,4 +183,5 @@ def multi_hot(members: Sequence[tuple[str, ...]], known: Sequence[str]) -> Array
 def normalised(block: Array) -> Array:
     """Rows scaled to length one; zero rows stay zero."""
     length = np.linalg.norm(block, axis=1, keepdims=True)
-    return np.divide(block, length, out=np.zeros_like(block), where=length > 0)
+    out: Array = block / np.where(length > 0, length, 1.0)
+    return out

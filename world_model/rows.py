@@ -68,13 +68,13 @@ class Rows:
     def of(cls, table: ConditionTable) -> Rows:
         """From the data room's table; rows with nothing measured are dropped. Raises BadInput when none is left."""
         delta = np.asarray(table.delta, dtype=np.float64)
-        keep = np.isfinite(delta).any(axis=1)
-        if not keep.any():
+        keep = np.flatnonzero(np.isfinite(delta).any(axis=1))
+        if not len(keep):
             raise BadInput("There is nothing to learn from", why="no condition has a measured change")
         se = np.asarray(table.se, dtype=np.float64)[keep]
-        wells = tuple(tuple(w) for w, k in zip(table.wells, keep, strict=True) if k)
+        wells = tuple(tuple(table.wells[i]) for i in keep)
         n_wells = np.asarray(table.n_wells, dtype=np.float64)[keep]
-        conditions = tidy(table.conditions.reset_index(drop=True)[keep])
+        conditions = tidy(table.conditions.iloc[keep].reset_index(drop=True))
         return cls(conditions, delta[keep], np.where(se > 0, se, np.nan), n_wells, tuple(table.readouts), wells)
 
     def __len__(self) -> int:

@@ -153,13 +153,13 @@ def _panel_out(cell: PanelCell, key: str, arrays: Arrays) -> dict[str, Any]:
         "tasks": [list(t) for t in cell.tasks],
         "tables": {n: _frame_out(t, f"feature/{n}", arrays, np.float32) for n, t in cell.tables.items()},
         "classes": cell.classes,
-        "more": {line: [[t, v] for t, v in known.items()] for line, known in cell.more.items()},
+        "more": {line: [[t, *z] for t, z in known.items()] for line, known in cell.more.items()},
     }
 
 
 def _panel_in(note: dict[str, Any], key: str, arrays: Arrays) -> PanelCell:
     z, centre, spread, noise = (arrays[f"{key}/{part}"] for part in ("z", "centre", "spread", "noise"))
     tables = {n: _frame_in(t, arrays[f"feature/{n}"]) for n, t in note["tables"].items()}
-    more = {line: {int(t): float(v) for t, v in known} for line, known in note["more"].items()}
+    more = {line: {int(t): tuple(z) for t, *z in known} for line, known in note["more"].items()}
     tasks = tuple((name, batch) for name, batch in note["tasks"])
     return PanelCell(tuple(note["lines"]), tasks, z, centre, spread, noise, tables, note["classes"], more)

@@ -57,14 +57,10 @@ class Reproducibility:
         """The reason to abstain, or an empty string."""
         if self.specific is None or self.specific >= REPRODUCIBLE:
             return ""
+        other = "" if self.baseline is None else f", the mean of the other perturbations correlates {self.baseline:.2f}"
         return (
-            f"the data's own reproducibility of perturbation-specific changes is {self.specific:.2f}"
-            + (
-                ""
-                if self.baseline is None
-                else f" while the mean of the other perturbations correlates {self.baseline:.2f}"
-            )
-            + ": they cannot tell perturbations apart"
+            f"the data cannot tell perturbations apart: the reproducibility of their specific changes "
+            f"is {self.specific:.2f}{other}"
         )
 
 
