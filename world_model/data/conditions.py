@@ -81,7 +81,7 @@ def effects(dataset: Dataset, rows: NDArray[np.int64] | None = None) -> Conditio
     n_wells = T.n.astype(np.int64)
     if dataset.has_controls:
         conditions["batch"] = ""
-        delta, control_part = _against_control(obs, X, control, treated, group, len(conditions))
+        delta, control_part = _against_control(obs, X, control, treated, group, len(conditions), s0)
     else:
         delta, control_part = T.mean, np.zeros_like(T.mean)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -129,12 +129,16 @@ class _Groups:
 
 def _against_control(
     obs: pd.DataFrame, X: NDArray[np.float64], control: NDArray[np.bool_], treated: NDArray[np.int64],
-    group: NDArray[np.int64], n_groups: int,
+    group: NDArray[np.int64], n_groups: int, spare: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
-    """delta (g, r) and the control's share of its variance (g, r)."""
+    """delta (g, r) and the control's share of its variance (g, r).
+
+    spare: (r,) variance of treated wells, used where no block has two controls to give one of their own.
+    """
     block, blocks = _groups(obs, BLOCK)
     C = _Groups(X[control], block[control], len(blocks))
-    c_var = C.moderated_variance(C.pooled_variance())
+    own = C.pooled_variance()
+    c_var = C.moderated_variance(np.where(np.isfinite(own), own, spare))
     D = X[treated] - C.mean[block[treated]]
     pair, _ = _codes(group * len(blocks) + block[treated])
     P = _Groups(D, pair, int(pair.max()) + 1)
