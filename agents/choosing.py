@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from ..knowledge.claims import ArmRequest, Claim, Prediction
@@ -42,8 +43,6 @@ def choose(session: Session, hypotheses: Sequence[Hypothesis], cycle: int, wells
 
 def believed(stake: Stake) -> bool:
     """Whether the theory itself would bet on the claim: what it thinks false is not staked."""
-    from statistics import NormalDist
-
     claim, theory = stake.claim, stake.prediction.theory
     middle = claim.sign * (claim.delta + claim.delta0) / 2
     return 1 - NormalDist(claim.sign * theory.mean, theory.sd).cdf(middle) >= BET_ON

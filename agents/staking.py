@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from ..world_model.errors import BadInput
 from ..world_model.vocabulary import Arm, Context, Contrast, Population, Readout
 from .goal import Goal, Hypothesis
 from .study import Study, arm_of
-from .thresholds import Role, zone
+from .thresholds import Role, Zone, zone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +79,7 @@ class Staker:
     def _one(self, h: Hypothesis, arm: Arm, readout: Readout, told: _Told) -> Stake | None:
         sign = 1 if h.direction == "up" else -1
         role = self._role(h)
+        variance: Literal["pooled", "known"]
         if self.study.has_controls:
             size = zone(self.study.scale, role, told.noise)
             contrast, theory = _against_control(arm, role, told)
@@ -93,6 +94,8 @@ class Staker:
             noise, variance = self._noise.of(arm.perturbations[0].name) if self._noise else 1.0, "known"
             sceptic = Belief(mean=0.0, sd=1.0)
         theory = Belief(mean=theory.mean, sd=max(theory.sd, SD_FLOOR * size.delta))
+        if role == "synergy" and sign * theory.mean < (size.delta + size.delta0) / 2:
+            return self._additive(h, contrast, readout, size, theory, sceptic, noise, told)
         claim = Claim(
             sentence=sentence(arm, readout, h, size.delta, bool(self.study.has_controls)),
             kind=h.kind,
@@ -105,18 +108,46 @@ class Staker:
             refuted_by=h.refuted_by or refutation(readout, h, size.delta0, bool(self.study.has_controls)),
             origin=h.origin,
         )
-        prediction = Prediction(
+        prediction = self._prediction(claim, theory, sceptic, variance, noise)
+        return Stake(claim, prediction, told.reason)
+
+    def _additive(
+        self, h: Hypothesis, contrast: Contrast, readout: Readout, size: Zone, theory: Belief, sceptic: Belief,
+        noise: float, told: _Told,
+    ) -> Stake:  # fmt: skip
+        """The other side of a synergy: where the theory expects no excess, it stakes that there is none."""
+        sign = 1 if h.direction == "up" else -1
+        what = " + ".join(h.perturbations)
+        more = "raise" if sign > 0 else "lower"
+        claim = Claim(
+            sentence=f"{what} together {more} {readout.variable} in {contrast.arms[0].context} no more than their sum.",
+            kind=h.kind,
+            readout=readout,
+            contrast=contrast,
+            relation="le" if sign > 0 else "ge",
+            delta=sign * size.delta0,
+            delta0=sign * size.delta,
+            mechanism=h.mechanism,
+            refuted_by=f"an excess over the sum of {sign * size.delta:+g} {readout.unit} or more in replicate wells",
+            origin=h.origin,
+        )
+        sceptic = Belief(mean=sign * size.delta, sd=size.delta)
+        return Stake(claim, self._prediction(claim, theory, sceptic, "pooled", noise), told.reason)
+
+    def _prediction(
+        self, claim: Claim, theory: Belief, sceptic: Belief, variance: Literal["pooled", "known"], noise: float
+    ) -> Prediction:
+        return Prediction(
             claim_id=claim.id,
             theory=theory,
             sceptic=sceptic,
-            variance=variance,  # type: ignore[arg-type]
+            variance=variance,
             noise_sd=noise,
             alpha=ALPHA,
             max_wells=MAX_WELLS,
             model_version=self.cell.version,
             training_hash=self.cell.training_hash,
         )
-        return Stake(claim, prediction, told.reason)
 
     def _role(self, h: Hypothesis) -> Role:
         if h.kind == "synergy":
@@ -148,7 +179,8 @@ class _Told:
     @classmethod
     def of(cls, answers: CellPrediction, rows: slice, column: int) -> _Told:
         mean, sd = answers.mean[rows, column], answers.epistemic[rows, column]
-        z_mean, z_sd, _ = answers.z()
+        with np.errstate(divide="ignore", invalid="ignore"):  # no reference: NaN, and no claim is staked on it
+            z_mean, z_sd, _ = answers.z()
         noise = float(answers.aleatoric[rows, column][0])
         return cls(
             mean=float(mean[0]),
