@@ -21,6 +21,7 @@ from .claims import Batch, Claim, Design, Evidence, Prediction, Status
 from .events import Event, Payload
 
 Assess = Callable[[Claim, Prediction, list[Batch]], Evidence]
+MOST = 1e300  # larger e-values are cut here; they settle any claim
 Look = tuple[int, Batch, Evidence]  # entry, batch, evidence as stored
 
 
@@ -200,17 +201,16 @@ class Replay:
         by_test: dict[str, list[Batch]] = {}
         for _, batch, _ in state.looks[:k]:
             by_test.setdefault(batch.prediction_id, []).append(batch)
-        log_for, log_against = 0.0, 0.0
+        e_for, e_against = 1.0, 1.0
         for test, batches in by_test.items():
             try:
                 found = assess(state.claim, state.predictions[test], batches)
             except BadInput:  # no contrast yet: an arm has no well
                 continue
-            log_for += _log(found.e_for)
-            log_against += _log(found.e_against)
+            e_for, e_against = min(e_for * found.e_for, MOST), min(e_against * found.e_against, MOST)
             if test == last.prediction_id:
                 state.evidence = found
-        state.e_path.append((seq, _exp(log_for), _exp(log_against)))
+        state.e_path.append((seq, e_for, e_against))
 
     def _settle(self, state: ClaimState, seq: int, cause: str) -> None:
         """Recompute one claim's status and that of all that lean on it, recording what changed."""
@@ -274,14 +274,6 @@ def _e_words(state: ClaimState) -> str:
         return "no evidence left"
     _, pro, contra = state.e_path[-1]
     return f"E for {pro:.3g}, E against {contra:.3g}, bar {1 / state.alpha:g}"
-
-
-def _log(e: float) -> float:
-    return math.log(e) if e > 0 else -math.inf
-
-
-def _exp(log_e: float) -> float:
-    return math.exp(min(log_e, 690.0))
 
 
 def _default_assess() -> Assess:
