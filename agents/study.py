@@ -139,14 +139,20 @@ def _shared(obs: pd.DataFrame, in_context: np.ndarray) -> float:
 
 
 def _replicates_for_training(obs: pd.DataFrame, rows: np.ndarray, seed: int) -> np.ndarray:
-    """A seeded share of the wells of each single-perturbation or control arm with at least 3 wells."""
-    arms = obs.iloc[rows].groupby(["perturbation", "dose", "time_h"], dropna=False, observed=True).indices
+    """A seeded share of the context's replicates, combinations left out: whole batches where there are three or
+    more (so that treated wells keep their controls), else wells of each arm with at least three."""
+    single = np.array([r for r in rows if "+" not in str(obs["perturbation"].iloc[r])], dtype=int)
+    batches = obs["batch"].astype(str).to_numpy()
+    names = sorted(set(batches[single]), key=lambda b: _lot(seed, b))
+    if len(names) >= 3:
+        chosen = names[: max(1, round(TRAIN_SHARE * len(names)))]
+        return single[np.isin(batches[single], chosen)]
+    arms = obs.iloc[single].groupby(["perturbation", "dose", "time_h"], dropna=False, observed=True).indices
     taught: list[int] = []
-    for name, members in sorted((str(key), members) for key, members in arms.items()):
-        if "+" in name or len(members) < 3:
-            continue
-        order = sorted((int(rows[m]) for m in members), key=lambda r: _lot(seed, str(obs.index[r])))
-        taught += order[: max(1, round(TRAIN_SHARE * len(order)))]
+    for _, members in sorted((str(key), members) for key, members in arms.items()):
+        if len(members) >= 3:
+            order = sorted((int(single[m]) for m in members), key=lambda r: _lot(seed, str(obs.index[r])))
+            taught += order[: max(1, round(TRAIN_SHARE * len(order)))]
     return np.array(sorted(taught), dtype=int)
 
 
