@@ -23,7 +23,8 @@ from typer.core import TyperGroup
 from ..world_model.errors import BadInput, CytocruxError, NotAllowed
 from .options import DEFAULT_WORKSPACE
 
-GROUPS = ("campaign", "claims", "data", "model")
+GROUPS = ("campaign", "claims", "data")  # commands with commands
+COMMANDS = ("ask", "review", "doctor")
 
 
 class Guarded(TyperGroup):
@@ -115,7 +116,7 @@ def command_words(argv: Sequence[str]) -> list[str]:
         if not word.replace("-", "").isalpha() or word.startswith("-"):
             break
         words.append(word)
-    return words if words[:1] and words[0] in GROUPS else words[:1]
+    return words if words and words[0] in GROUPS else [word for word in words[:1] if word in COMMANDS]
 
 
 def first_line(error: Exception) -> str:

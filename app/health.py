@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,16 @@ from typing import Literal
 
 from ..world_model.errors import CytocruxError
 
-# package to import -> distribution to install
-NEEDED = {
-    "numpy": "numpy", "scipy": "scipy", "pandas": "pandas", "anndata": "anndata", "torch": "torch", "sklearn": "scikit-learn",
-    "pydantic": "pydantic", "langgraph": "langgraph", "langgraph.checkpoint.sqlite": "langgraph-checkpoint-sqlite",
-    "sqlalchemy": "sqlalchemy", "alembic": "alembic", "openai": "openai", "tenacity": "tenacity", "rdkit": "rdkit",
-    "chromadb": "chromadb", "matplotlib": "matplotlib", "jinja2": "jinja2", "rich": "rich", "yaml": "pyyaml",
-}  # fmt: skip
+NEEDED = (
+    "numpy", "scipy", "pandas", "anndata", "torch", "sklearn", "pydantic", "langgraph", "langgraph.checkpoint.sqlite",
+    "sqlalchemy", "alembic", "openai", "tenacity", "rdkit", "chromadb", "matplotlib", "jinja2", "rich", "yaml",
+)  # fmt: skip
+# what to install, where it is named otherwise than what is imported
+DISTRIBUTION = {
+    "sklearn": "scikit-learn",
+    "langgraph.checkpoint.sqlite": "langgraph-checkpoint-sqlite",
+    "yaml": "pyyaml",
+}
 LEAST_FREE_GB = 2.0
 
 
@@ -44,14 +46,12 @@ def examine(workspace: Path, llm_url: str | None = None) -> list[Finding]:
 
 def python() -> Finding:
     found = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
-    if sys.version_info < (3, 11):
-        return Finding("python", "fail", found, "Cytocrux needs Python 3.11 or newer")
     return Finding("python", "ok", found)
 
 
 def packages() -> Finding:
     """Present, not necessarily working: importing all of them would take half a minute."""
-    missing = [distribution for module, distribution in NEEDED.items() if not _present(module)]
+    missing = [DISTRIBUTION.get(module, module) for module in NEEDED if not _present(module)]
     if missing:
         return Finding("packages", "fail", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
     return Finding("packages", "ok", f"all {len(NEEDED)} needed packages are installed")

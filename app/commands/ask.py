@@ -36,7 +36,7 @@ def ask(
     workspace: Workspace = DEFAULT_WORKSPACE,
     as_json: Json = False,
 ) -> None:
-    """Answer a question: propose claims, test them in the lab, report what held.
+    """Ask: claims are staked, tested in the lab, reported.
 
     Without --auto-approve the run stops at the proposed experiment, for you to review.
     """

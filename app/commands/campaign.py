@@ -10,7 +10,7 @@ import typer
 from ..console import Progress, emit, say
 from ..options import DEFAULT_WORKSPACE, Json, Workspace, existing_file
 
-app = typer.Typer(help="Run goals for many cycles: start, watch, pause, resume, report.", no_args_is_help=False)
+app = typer.Typer(help="Goals that run for many cycles under a budget.", no_args_is_help=False)
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The campaign (see `campaign status`).")]
 
@@ -22,7 +22,10 @@ def start(
     workspace: Workspace = DEFAULT_WORKSPACE,
     as_json: Json = False,
 ) -> None:
-    """Start a campaign from a YAML file and run it until its budget ends or a person must decide."""
+    """Start a campaign and run it.
+
+    It runs until its budget ends or a person must decide.
+    """
     from ...agents import scientist
     from ...agents.spec import read_spec
     from ..answers import finish
@@ -40,7 +43,7 @@ def resume(
     workspace: Workspace = DEFAULT_WORKSPACE,
     as_json: Json = False,
 ) -> None:
-    """Go on where a campaign stopped: after a review, a pause, or a crash."""
+    """Go on after a review, a pause, or a crash."""
     from ...agents import scientist
     from ..answers import finish
 
@@ -51,7 +54,7 @@ def resume(
 
 @app.command()
 def pause(campaign: Id, workspace: Workspace = DEFAULT_WORKSPACE, as_json: Json = False) -> None:
-    """Ask a running campaign to stop after its present step; `resume` goes on."""
+    """Let a running campaign stop after its present step."""
     from ...agents import scientist
 
     scientist.pause(campaign, workspace=workspace)
@@ -60,7 +63,7 @@ def pause(campaign: Id, workspace: Workspace = DEFAULT_WORKSPACE, as_json: Json 
 
 @app.command()
 def stop(campaign: Id, workspace: Workspace = DEFAULT_WORKSPACE, as_json: Json = False) -> None:
-    """End a campaign for good; what it found stays in the ledger."""
+    """End a campaign; what it found stays in the ledger."""
     from ...agents import scientist
 
     scientist.stop(campaign, workspace=workspace)
@@ -73,7 +76,7 @@ def status(
     workspace: Workspace = DEFAULT_WORKSPACE,
     as_json: Json = False,
 ) -> None:
-    """Show the campaigns of the workspace: state, claims, wells spent, what waits for review."""
+    """Show the campaigns: state, claims, wells, what waits."""
     from ...agents import scientist
     from ..answers import show_status
 

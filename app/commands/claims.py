@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ...knowledge.status import ClaimState
     from ..report.record import ClaimRecord
 
-app = typer.Typer(help="What was staked, what held, and whether the ledger is whole.")
+app = typer.Typer(help="What was staked, what held; check the ledger.")
 
 
 @app.command("list")
@@ -51,7 +51,7 @@ def show(
     workspace: Workspace = DEFAULT_WORKSPACE,
     as_json: Json = False,
 ) -> None:
-    """Show one claim: its test, its evidence, its history; --without asks what would stand without some evidence."""
+    """Show one claim: test, evidence, history, what-if."""
     from ..report.facts import claim_json
 
     known = _claims(workspace)
@@ -73,10 +73,14 @@ def show(
 
 @app.command()
 def verify(workspace: Workspace = DEFAULT_WORKSPACE, as_json: Json = False) -> None:
-    """Read the whole ledger again and find any edit, missing entry or broken file (exit 3 if so)."""
-    from ...knowledge.verify import verify_workspace
+    """Check the whole ledger for edits and damage.
 
-    check = verify_workspace(workspace)
+    Reads every entry again; exit 3 and the entry's number where one was changed, is missing or cannot be read.
+    """
+    from ...knowledge.verify import verify_workspace
+    from ..ledgers import require
+
+    check = verify_workspace(workspace, require(workspace))
     if as_json:
         emit({"ok": check.ok, "entries": check.n, "first_bad": check.first_bad, "reason": check.reason})
     elif check.ok:
@@ -84,24 +88,28 @@ def verify(workspace: Workspace = DEFAULT_WORKSPACE, as_json: Json = False) -> N
     if not check.ok:
         from ...world_model.errors import Corrupt
 
-        what = (
-            "The ledger is damaged" if check.first_bad is None else f"The ledger is damaged at entry {check.first_bad}"
+        where = "" if check.first_bad is None else f" at entry {check.first_bad}"
+        raise Corrupt(
+            f"The ledger is damaged{where}",
+            why=check.reason,
+            cure="Restore the file from a copy; entries before it can be trusted",
         )
-        raise Corrupt(what, why=check.reason, cure="Restore the file from a copy; entries before it can be trusted")
 
 
 def _claims(workspace: Any, without: Sequence[int] = ()) -> list[ClaimRecord]:
     """Every claim of the ledger, in order of proposal, with what came with its registration."""
     from ...knowledge.status import replay
     from ..ledgers import opened
-    from ..report.record import ClaimRecord
+    from ..report.record import UNSAID, ClaimRecord
 
     with opened(workspace) as ledger:
         registered: dict[str, dict[str, Any]] = {}
         for event in ledger.events(kind="prediction_registered"):
-            registered.setdefault(event.payload["prediction"]["claim_id"], {**event.payload, "seq": event.seq})
+            registered.setdefault(
+                event.payload["prediction"]["claim_id"], {**UNSAID, **event.payload, "seq": event.seq}
+            )
         states = replay(ledger.events(), without=without)
-    return [ClaimRecord(state, registered.get(claim_id, {})) for claim_id, state in states.items()]
+    return [ClaimRecord(state, registered.get(claim_id, UNSAID)) for claim_id, state in states.items()]
 
 
 def _wanted(state: ClaimState, campaign: str | None, status: str | None) -> bool:
@@ -114,9 +122,8 @@ def _find(known: Sequence[ClaimRecord], name: str) -> ClaimRecord:
 
     hits = [c for c in known if c.id.startswith(name)]
     if len(hits) > 1:
-        raise BadInput(
-            f"{name!r} begins {len(hits)} claims", cure=f"Give more of it: {', '.join(c.id for c in hits[:4])}"
-        )
+        some = ", ".join(c.id for c in hits[:4])
+        raise BadInput(f"{name!r} begins {len(hits)} claims", cure=f"Give more of it: {some}")
     if not hits:
         raise UnknownName(name, kind="claim", known=[c.id for c in known])
     return hits[0]

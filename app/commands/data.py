@@ -9,14 +9,14 @@ import typer
 from ..console import Progress, emit, say, table
 from ..options import DEFAULT_WORKSPACE, Json, Workspace
 
-app = typer.Typer(help="Data sets: what there is, under which licence, and how to get it.")
+app = typer.Typer(help="Data sets: licence, content, download.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set of `data list`.")]
 
 
 @app.command("list")
 def list_data(workspace: Workspace = DEFAULT_WORKSPACE, as_json: Json = False) -> None:
-    """List the registered data sets, where each would come from now, and its licence."""
+    """List the data sets, where each comes from, its licence."""
     from ...world_model.data.registry import entries
 
     known = entries().values()
@@ -34,7 +34,7 @@ def info(
     workspace: Workspace = DEFAULT_WORKSPACE,
     as_json: Json = False,
 ) -> None:
-    """Read a data set and say what is in it, what was changed or dropped on the way, and why."""
+    """Say what is in a data set, and what was changed, and why."""
     from ...world_model.data.registry import load
 
     with Progress(quiet=as_json) as progress:
@@ -65,7 +65,7 @@ def info(
 
 @app.command()
 def fetch(name: Name, workspace: Workspace = DEFAULT_WORKSPACE, as_json: Json = False) -> None:
-    """Get a data set into the cache; its checksum is verified and nothing in it is run."""
+    """Get a data set, its checksum verified; none of it is run."""
     from ...world_model.data.registry import entry, load
 
     chosen = entry(name)

@@ -17,7 +17,10 @@ def doctor(
     workspace: Workspace = DEFAULT_WORKSPACE,
     as_json: Json = False,
 ) -> None:
-    """Check the installation: packages, data, workspace, language model, index, accelerator (exit 1 if one fails)."""
+    """Say what is installed and reachable, and what to do.
+
+    Exit 1 if something that Cytocrux needs is wrong.
+    """
     from ..health import examine
 
     findings = examine(workspace, llm)

@@ -26,7 +26,10 @@ def review(
     workspace: Workspace = DEFAULT_WORKSPACE,
     as_json: Json = False,
 ) -> None:
-    """Show the experiment that waits, or decide it. The decision is recorded and bound to the design's hash."""
+    """Show the experiment that waits, or decide it.
+
+    The decision is recorded and bound to the design's hash.
+    """
     from ...world_model.errors import BadInput
     from ..answers import show_pending
 

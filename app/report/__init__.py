@@ -28,7 +28,7 @@ def build(ledger: Ledger, campaign: str, folder: Path, *, card: Mapping[str, Any
     from .page import render
 
     record = read(ledger, campaign)
-    record.dataset = {**(card or {}), **{k: v for k, v in record.dataset.items() if v}}
+    record.dataset |= {k: v for k, v in (card or {}).items() if not record.dataset.get(k)}
     about = provenance(ledger, record)
     page = folder / "report.html"
     try:

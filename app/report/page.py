@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from ..console import share
 from . import plots
 from .facts import Provenance
 from .glossary import GLOSSARY
@@ -31,9 +33,7 @@ def render(record: Record, provenance: Provenance) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        number=plots.short_number, minus=number, said=lambda v: number(v) if isinstance(v, (int, float)) else v
-    )
+    environment.filters.update(number=plots.short_number, minus=number, share=share, pretty=pretty, many=many)
     environment.globals.update(span=plots.interval_text, when=when, short=short_hash)
     environment.globals.update(svg_versus=_safe(plots.versus), svg_path=_safe(plots.e_path))
     template = environment.get_template("page.html.j2")
@@ -117,6 +117,18 @@ def number(value: float | None, digits: int = 3) -> str:
     if value is None or not math.isfinite(value):
         return "—"
     return f"{value:.{digits}g}".replace("-", "−")
+
+
+def pretty(text: str) -> str:
+    """Signs as print has them: "z <= -0.67" becomes "z ≤ −0.67", unbreakable."""
+    text = text.replace("<=", "≤").replace(">=", "≥")
+    text = re.sub(r"(?<![\w.-])-(?=\d)", "−", text)
+    return re.sub(r"([≤≥]) (?=[−+\d])", "\\1\u00a0", text)
+
+
+def many(count: int, word: str) -> str:
+    """ "1 well", "1,234 wells"."""
+    return f"{count:,} {word}" + ("" if count == 1 else "s")
 
 
 def when(text: str) -> str:

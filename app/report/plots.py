@@ -36,7 +36,7 @@ STATUS_COLOUR = {
 }  # fmt: skip
 STATUS_MARK = {"corroborated": "o", "falsified": "X", "conflict": "D", "undermined": "D"}
 SMALL = 8.0  # pt
-E_FLOOR, E_CEILING = 1e-4, 1e8  # what the e-value axis shows; values beyond are drawn at its edge
+E_FLOOR, E_CEILING = 1e-4, 1e15  # what the e-value axis shows; values beyond are drawn as arrows at its edge
 
 
 def versus(claim: ClaimRecord) -> str:
@@ -83,18 +83,23 @@ def e_path(claim: ClaimRecord) -> str:
         ("for the claim", [1.0, *(s.e_for for s in claim.path)], FOR, "o", "-"),
         ("against it", [1.0, *(s.e_against for s in claim.path)], AGAINST, "s", "--"),
     )
-    with _figure(4.9, 2.35, f"path{claim.id}", pad_right=0.95) as (figure, axes):
+    with _figure(4.9, 2.35, f"path{claim.id}", pad_right=0.85) as (figure, axes):
         axes.set_yscale("log")
         axes.axhline(goal, color=INK, lw=1, ls=":")
         shown = [[min(max(v, E_FLOOR), E_CEILING) for v in values] for _, values, *_ in series]
         bottom = min(0.3, *(min(v) for v in shown)) / 2.5
         top = max(goal * 3, *(max(v) for v in shown)) * 3
+        near_end = any(goal / 8 < drawn[-1] < goal * 40 for drawn in shown)
         axes.text(
-            0.01 * wells[-1], goal * 1.15, f"1/α = {goal:g}: decided", fontsize=SMALL - 0.5, color=INK, va="bottom"
-        )
-        ends = _apart([math.log10(v[-1]) for v in shown], 0.11 * math.log10(top / bottom))
+            wells[-1] * (0.02 if near_end else 0.98), goal * 1.15, f"decided at 1/α = {goal:g}",
+            fontsize=SMALL - 0.5, color=INK, va="bottom", ha="left" if near_end else "right",
+        )  # fmt: skip
+        ends = _apart([math.log10(v[-1]) for v in shown], 0.17 * math.log10(top / bottom))
         for (name, values, colour, mark, line), drawn, at in zip(series, shown, ends, strict=True):
-            axes.plot(wells, drawn, color=colour, lw=1.8, ls=line, marker=mark, ms=4.5, mec=PAPER, mew=0.6)
+            axes.plot(wells, drawn, color=colour, lw=1.8, ls=line)
+            for x, value, y in zip(wells, values, drawn, strict=True):
+                shape = mark if value == y else ("^" if value > y else "v")
+                axes.plot([x], [y], marker=shape, color=colour, ms=4.8, mec=PAPER, mew=0.6)
             label = f"{name}\ne = {short_number(values[-1])}"
             axes.annotate(
                 label, (wells[-1], 10**at), xytext=(7, 0), textcoords="offset points", va="center",
@@ -224,8 +229,9 @@ def _interval(
     *, mark: str = "o", hollow: bool = False,
 ) -> None:  # fmt: skip
     """An estimate with its interval; an end outside the axis (or unbounded) becomes an arrow head."""
-    left_end = low if left is None or left < low else min(left, high)
-    right_end = high if right is None or right > high else max(right, low)
+    edge = 0.012 * (high - low)
+    left_end = low + edge if left is None or left < low else min(left, high)
+    right_end = high - edge if right is None or right > high else max(right, low)
     axes.plot([left_end, right_end], [y, y], color=colour, lw=1.8, solid_capstyle="butt")
     for end, cut, head in (
         (left_end, left is None or left < low, "<"),

@@ -27,6 +27,11 @@ SETTLED_FIRST = (
     "proposed",
 )
 
+# what a registration may say beside its prediction
+UNSAID: Mapping[str, Any] = {"seq": None, "severity": None, "e_power": None, "reason": "", "abstained": ""}
+
+NO_CARD = {"dataset": "", "description": "", "licence": "", "citation": ""}
+
 
 @dataclass(frozen=True)
 class Step:
@@ -51,7 +56,7 @@ class ClaimRecord:
     """A claim as pages and figures show it. registration: what was written down with its test."""
 
     state: ClaimState
-    registration: Mapping[str, Any] = field(default_factory=dict)
+    registration: Mapping[str, Any] = field(default_factory=lambda: UNSAID)
 
     @property
     def claim(self) -> Claim:
@@ -168,7 +173,7 @@ class Record:
     policy: str | None = None
     seed: int | None = None
     budget: dict[str, Any] = field(default_factory=dict)
-    dataset: dict[str, Any] = field(default_factory=dict)
+    dataset: dict[str, Any] = field(default_factory=lambda: dict(NO_CARD))
     spec: dict[str, Any] = field(default_factory=dict)
     goal: Goal | None = None
     answer: dict[str, Any] = field(default_factory=dict)
@@ -241,7 +246,7 @@ def gather(campaign: str, events: Iterable[Event], states: Mapping[str, ClaimSta
     if not record.events:
         known = sorted({s.campaign for s in states.values() if s.campaign})
         raise UnknownName(campaign, kind="campaign", known=known)
-    record.claims = [ClaimRecord(states[c], draft.registrations.get(c, {})) for c in draft.claims if c in states]
+    record.claims = [ClaimRecord(states[c], draft.registrations.get(c, UNSAID)) for c in draft.claims if c in states]
     if not record.finished:
         record.pending = [d for h, d in draft.proposed.items() if h not in draft.decided]
     return record
@@ -271,7 +276,7 @@ def _take(record: Record, draft: _Draft, event: Event) -> None:
         case "prediction_registered":
             claim_id = str(said["prediction"]["claim_id"])
             draft.claims.setdefault(claim_id)
-            draft.registrations.setdefault(claim_id, stamped)
+            draft.registrations.setdefault(claim_id, {**UNSAID, **stamped})
         case "experiment_proposed":
             design = Design.model_validate(said["design"])
             draft.proposed[design.content_hash()] = design
@@ -280,11 +285,11 @@ def _take(record: Record, draft: _Draft, event: Event) -> None:
         case "wells_revealed":
             record.runs.append(stamped)
         case "model_fitted":
-            record.models.append(stamped)
+            record.models.append({"training_hash": "", "n_rows": None, **stamped})
         case "mind_decision":
-            record.minds.append(stamped)
+            record.minds.append({"fallback": False, "reason": "", "tokens_in": 0, "tokens_out": 0, **stamped})
         case "belief_changed":
-            record.beliefs.append(stamped)
+            record.beliefs.append({"before": None, "after": None, **stamped})
         case "answer":
             record.answer = dict(said)
         case "campaign_finished":
@@ -302,7 +307,7 @@ def _started(record: Record, said: Mapping[str, Any]) -> None:
     record.mind = str(said.get("mind") or "builtin")
     record.seed = said.get("seed", record.spec.get("seed"))
     dataset = said.get("dataset")
-    record.dataset = dict(dataset) if isinstance(dataset, Mapping) else {"dataset": str(dataset or "")}
+    record.dataset = NO_CARD | (dict(dataset) if isinstance(dataset, Mapping) else {"dataset": str(dataset or "")})
 
 
 def _decided(record: Record, draft: _Draft, event: Event) -> None:
