@@ -60,7 +60,7 @@ class Meter:
     """Counts spending against limits; safe to share between threads."""
 
     def __init__(self, limits: Limits, prices: Mapping[str, Price] | None = None, spent: Spent | None = None) -> None:
-        """``spent``: what an earlier part of the same campaign has used. Raises nothing."""
+        """``spent``: what an earlier part of the same campaign has used."""
         self.limits = limits
         self.prices = dict(prices or {})
         self._spent = spent or Spent()

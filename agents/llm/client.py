@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from ...world_model.errors import BadInput, CytocruxError
 from ...world_model.vocabulary import Frozen
-from .budget import Limits, Meter, Price, most_tokens
+from .budget import Limits, Meter, Price, Spent, most_tokens
 from .dialects import DIALECTS, parameters
 from .failure import LLMFailure
 from .reading import Reading, read_reply, read_stream
@@ -208,11 +208,13 @@ def open_client(
     options: Options | None = None,
     record: Path | None = None,
     replay: Path | None = None,
+    earlier: Spent | None = None,
 ) -> LLMClient:
     """A client for an endpoint. usd: money limit (needs a price; a model on this machine costs nothing).
 
     prices: model -> price; else CYTOCRUX_LLM_PRICE="in,out" (US dollars per million tokens) holds for every model.
-    record / replay: folder of the recording. Raises BadInput for a bad URL, price, or a limit that cannot be kept.
+    record / replay: folder of the recording; earlier: what the same campaign spent before it was
+    resumed. Raises BadInput for a bad URL, price, or a limit that cannot be kept.
     """
     options = options or Options()
     limits = limits or Limits()
@@ -224,7 +226,7 @@ def open_client(
     if default is not None:
         known = {name: default for name in names} | known
     transport = _transport(url, options, record, replay)
-    return LLMClient(url, model, Meter(limits, known), options, transport)
+    return LLMClient(url, model, Meter(limits, known, earlier), options, transport)
 
 
 def api_key() -> str:

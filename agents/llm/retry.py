@@ -45,8 +45,7 @@ def classify(error: openai.OpenAIError) -> LLMFailure:
     if isinstance(error, openai.APITimeoutError):
         return LLMFailure("timeout", "no whole answer in time")
     if isinstance(error, openai.APIConnectionError):
-        why = f"{type(error.__cause__).__name__}: {error.__cause__}" if error.__cause__ else str(error)
-        return LLMFailure("connection" if unused(error) else "cut", why[:200])
+        return LLMFailure("connection" if unused(error) else "cut", type(error.__cause__ or error).__name__)
     if isinstance(error, openai.RateLimitError):
         return LLMFailure("rate_limit", "the endpoint asks to slow down (429)")
     if isinstance(error, openai.InternalServerError):

@@ -65,4 +65,5 @@ def network_transport(base_url: str) -> httpx2.BaseTransport:
     """The network, through the proxy that the environment names for this host, if any."""
     url = httpx2.URL(base_url)
     proxy = None if proxy_bypass(url.host) else getproxies().get(url.scheme)
-    return httpx2.HTTPTransport(proxy=proxy)
+    # calls are rare and long: no connection is kept open between them, so none is left behind
+    return httpx2.HTTPTransport(proxy=proxy, limits=httpx2.Limits(max_keepalive_connections=0))
