@@ -281,5 +281,5 @@ def test_a_damaged_recording_is_named(tmp_path: Path) -> None:
         ask(open_client(server.url, "scripted", record=tmp_path))
     (path,) = tmp_path.iterdir()
     path.write_text(path.read_text()[:40])
-    with pytest.raises(Corrupt, match=path.name[:12]):
+    with pytest.raises(Corrupt, match=f"{path.name} cannot be read"):
         ask(open_client("http://127.0.0.1:1/v1", "scripted", replay=tmp_path))
