@@ -20,7 +20,7 @@ from ..world_model.errors import BadInput
 from ..world_model.vocabulary import Context, Frozen
 from .goal import Exclusion
 from .patient_fields import FieldSpec, find_field, plain_field, plain_unit
-from .patient_rules import EQUIVALENT, RULES, contraindications, creatinine_clearance
+from .patient_rules import EQUIVALENT, RULES, contraindications, creatinine_clearance, ruled_out
 from .patient_table import Row, read_rows, table_text
 
 MISSING = frozenset(
@@ -155,7 +155,10 @@ def _take_known(row: Row, spec: FieldSpec, draft: _Draft, seen: dict[str, tuple[
         return
     elif spec.kind == "names":
         if not _NOTHING.match(row.value):
-            draft.named.append((row.field, row.value))
+            what, known = ruled_out(row.value)
+            draft.named.append((row.field, what))
+            if not known:
+                draft.notes.append(f"Line {row.line}: no compound or class here is called {row.value!r}.")
     else:
         _once(spec.key, row, row.value, seen)
         draft.texts[spec.key] = row.value

@@ -1,7 +1,7 @@
 """Contraindications: a table of facts, each with its source. Research use only, not medical advice.
 
-A rule names compounds, mechanism classes or tags in plain lower-case words; whoever matches them to a data set's
-compounds ignores case and punctuation. Kept to well-established rules; a number in the table decides, no model.
+A rule names compounds, or the mechanism classes and tags of world_model/facts/compounds.csv, ignoring case.
+Kept to well-established rules; a number in the table decides, no model.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from ..world_model.errors import UnknownName
 from .goal import Exclusion
 
-TUBULIN = ("vinca", "taxane", "epothilone", "tubulin")
+CARDIOTOXIC = ("anthracycline", "anthracenedione")
+MYELOSUPPRESSIVE = (
+    "antimetabolite", "alkylator", "platinum compound", "topoisomerase I inhibitor", "topoisomerase II inhibitor"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,21 +46,22 @@ class Rule:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("lvef", "<", 50, ("anthracycline",), "left ventricular ejection fraction below 50 %",
+    Rule("lvef", "<", 50, CARDIOTOXIC, "left ventricular ejection fraction below 50 %",
          "ESC 2022 cardio-oncology guideline, baseline risk table: LVEF < 50 % is very high risk"),
-    Rule("nyha", ">=", 3, ("anthracycline",), "heart failure NYHA III-IV",
+    Rule("nyha", ">=", 3, CARDIOTOXIC, "heart failure NYHA III-IV",
          "FDA label doxorubicin, section 4: severe myocardial insufficiency"),
     Rule("bilirubin", ">", 5, ("anthracycline",), "bilirubin above 5 mg/dL",
          "FDA label doxorubicin, section 4: severe hepatic impairment"),
     Rule("bilirubin", ">", 1.2, ("docetaxel",), "bilirubin above the upper limit of normal (1.2 mg/dL)",
          "FDA label docetaxel, boxed warning: do not give with bilirubin > ULN"),
-    Rule("neuropathy", ">=", 2, (*TUBULIN, "bortezomib"), "peripheral neuropathy of grade 2 or more",
+    Rule("neuropathy", ">=", 2, ("tubulin inhibitor", "vinca", "taxane", "epothilone", "bortezomib"),
+         "peripheral neuropathy of grade 2 or more",
          "FDA labels vincristine, paclitaxel, ixabepilone, bortezomib: neurotoxicity, reduce or withhold from grade 2"),
     Rule("charcot_marie_tooth", "yes", 1, ("vinca",), "demyelinating Charcot-Marie-Tooth disease",
          "FDA label vincristine, contraindications"),
-    Rule("platelets", "<", 50, ("myelosuppressive", "navitoclax"), "platelets below 50 x 10^9/L",
+    Rule("platelets", "<", 50, (*MYELOSUPPRESSIVE, "navitoclax"), "platelets below 50 x 10^9/L",
          "CTCAE v5: grade 3 thrombocytopenia; navitoclax: Wilson 2010, Lancet Oncol 11:1149 (dose-limiting)"),
-    Rule("neutrophils", "<", 1.0, ("myelosuppressive",), "neutrophils below 1.0 x 10^9/L",
+    Rule("neutrophils", "<", 1.0, MYELOSUPPRESSIVE, "neutrophils below 1.0 x 10^9/L",
          "CTCAE v5: grade 3 neutropenia"),
     Rule("neutrophils", "<", 1.5, ("taxane",), "neutrophils below 1.5 x 10^9/L",
          "FDA labels paclitaxel and docetaxel, section 4"),
@@ -101,6 +106,30 @@ DOXORUBICIN_LIMIT = 450.0  # mg/m2: 5-8 % cardiomyopathy (FDA label doxorubicin,
 DOXORUBICIN_LIMIT_IRRADIATED = 400.0  # with mediastinal radiotherapy (product information doxorubicin)
 
 
+_CHINESE = {
+    "蒽环类": "anthracycline", "长春碱类": "vinca", "长春花碱类": "vinca", "紫杉类": "taxane", "紫杉烷类": "taxane",
+    "铂类": "platinum", "硼替佐米": "bortezomib", "多柔比星": "doxorubicin", "阿霉素": "doxorubicin",
+    "甲氨蝶呤": "methotrexate", "长春新碱": "vincristine", "紫杉醇": "paclitaxel", "博来霉素": "bleomycin", "顺铂": "cisplatin",
+    "依托泊苷": "etoposide", "阿糖胞苷": "cytarabine", "吉西他滨": "gemcitabine",
+}  # fmt: skip
+
+
+def ruled_out(written: str) -> tuple[str, bool]:
+    """(the compound, class or tag that a cell rules out, whether the facts know it); aliases become the name."""
+    from ..world_model.compounds import facts, find
+
+    word = _CHINESE.get(written.removesuffix("药物").removesuffix("药"), written)
+    groups = {g.lower() for f in facts().values() for g in (f.mechanism_class, *f.tags)}
+    plain = " ".join(word.lower().split()).removesuffix(" drugs").removesuffix(" alkaloids")
+    for spelling in (plain, plain.removesuffix("s")):
+        if spelling in groups:
+            return spelling, True
+    try:
+        return find(word).name, True
+    except UnknownName:
+        return written, False
+
+
 def contraindications(values: Mapping[str, float]) -> tuple[tuple[Exclusion, ...], tuple[str, ...]]:
     """Exclusions and cautions for readings by field key (default units; flags read 1 or 0)."""
     exclusions: list[Exclusion] = []
@@ -129,7 +158,7 @@ def _anthracycline_limit(values: Mapping[str, float]) -> list[Exclusion]:
         f"cumulative anthracycline dose {total:g} mg/m2 (doxorubicin equivalents) has reached the limit of {limit:g} "
         "(FDA label doxorubicin, section 5.1; Feijen 2019, doi 10.1001/jamaoncol.2018.6634)"
     )
-    return [Exclusion(what="anthracycline", because=because)]
+    return [Exclusion(what=what, because=because) for what in CARDIOTOXIC]
 
 
 def creatinine_clearance(age: float, weight_kg: float, creatinine_mg_dl: float, female: bool) -> float:
