@@ -109,7 +109,8 @@ DOXORUBICIN_LIMIT_IRRADIATED = 400.0  # with mediastinal radiotherapy (product i
 _CHINESE = {
     "蒽环类": "anthracycline", "长春碱类": "vinca", "长春花碱类": "vinca", "紫杉类": "taxane", "紫杉烷类": "taxane",
     "铂类": "platinum", "硼替佐米": "bortezomib", "多柔比星": "doxorubicin", "阿霉素": "doxorubicin",
-    "甲氨蝶呤": "methotrexate", "长春新碱": "vincristine", "紫杉醇": "paclitaxel", "博来霉素": "bleomycin", "顺铂": "cisplatin",
+    "甲氨蝶呤": "methotrexate", "长春新碱": "vincristine", "紫杉醇": "paclitaxel",
+    "博来霉素": "bleomycin", "顺铂": "cisplatin",
     "依托泊苷": "etoposide", "阿糖胞苷": "cytarabine", "吉西他滨": "gemcitabine",
 }  # fmt: skip
 
