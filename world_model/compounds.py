@@ -99,7 +99,7 @@ def complete_from(table: Path, known: Mapping[str, CompoundFacts] | None = None)
 
 @dataclass(frozen=True)
 class Structure:
-    """Canonical SMILES and InChIKey of a molecule's largest organic part (salts stripped)."""
+    """Canonical SMILES and InChIKey of a molecule's largest organic part (salts stripped, charges neutralised)."""
 
     smiles: str
     inchikey: str
@@ -115,8 +115,8 @@ def normalise(smiles: str) -> Structure:
         if molecule is None:
             shown = smiles if len(smiles) <= 80 else smiles[:77] + "..."
             raise BadInput(f"{shown!r} is not a molecule", why="RDKit cannot read it as SMILES")
-        parent = rdMolStandardize.FragmentParent(molecule)
-        return Structure(Chem.MolToSmiles(parent), Chem.MolToInchiKey(parent))
+        parent = rdMolStandardize.ChargeParent(molecule)
+        return Structure(Chem.MolToSmiles(parent), str(Chem.MolToInchiKey(parent)))  # type: ignore[no-untyped-call]
 
 
 def _hub_rows(table: Path) -> Iterator[dict[str, str]]:
