@@ -35,8 +35,10 @@ def info(
     as_json: Json = False,
 ) -> None:
     """Say what is in a data set, and what was changed, and why."""
-    from ...world_model.data.registry import load
+    from ...world_model.data.registry import SUFFIXES, entry, load
 
+    if not name.lower().endswith(SUFFIXES):
+        entry(name)
     with Progress(quiet=as_json) as progress:
         progress(f"reading {name}")
         dataset = load(name)

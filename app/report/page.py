@@ -39,6 +39,7 @@ def render(record: Record, provenance: Provenance) -> str:
     template = environment.get_template("page.html.j2")
     return template.render(
         r=record,
+        summary=record.answer.get("summary") or (),
         p=provenance,
         panel=panel_rows(record),
         findings=finding_rows(record),

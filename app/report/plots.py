@@ -175,11 +175,10 @@ def short_number(value: float) -> str:
     """Three figures at most, powers of ten beyond a million: 0.031, 41, 3×10⁹."""
     if value == 0:
         return "0"
-    exponent = math.floor(math.log10(abs(value)))
-    if -4 <= exponent < 6:
-        return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
-    small = str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{value / 10**exponent:.0f}×10{small}"
+    digits, _, power = f"{value:.0e}".partition("e")
+    if 1e-4 <= abs(value) < 999_999.5:
+        return f"{value:,.0f}" if abs(value) >= 99.5 else f"{value:.2g}"
+    return f"{digits}×10{_raised(int(power))}"
 
 
 def _span(claim: ClaimRecord) -> tuple[float, float]:
@@ -270,7 +269,12 @@ def _decades(axes: Any, bottom: float, top: float) -> None:
 
 
 def _power(value: float) -> str:
-    return "10" + str(round(math.log10(value))).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return "10" + _raised(round(math.log10(value)))
+
+
+def _raised(number: int) -> str:
+    """The number in superscript."""
+    return str(number).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def _null_locator() -> Any:
@@ -294,7 +298,8 @@ def _figure(width: float, height: float, salt: str, pad_right: float = 0.0) -> I
         "font.sans-serif": ["DejaVu Sans"], "axes.edgecolor": FAINT, "axes.linewidth": 0.8, "axes.spines.top": False,
         "axes.spines.right": False, "axes.spines.left": False, "xtick.color": FAINT, "ytick.color": FAINT,
         "xtick.labelcolor": INK, "ytick.labelcolor": INK, "xtick.labelsize": SMALL, "ytick.labelsize": SMALL,
-        "figure.facecolor": "none", "axes.facecolor": "none", "axes.unicode_minus": True, "ytick.major.size": 0,
+        "text.parse_math": False, "figure.facecolor": "none",
+        "axes.facecolor": "none", "axes.unicode_minus": True, "ytick.major.size": 0,
     }  # fmt: skip
     with mpl.rc_context(style):
         layout = ConstrainedLayoutEngine(w_pad=0.04, h_pad=0.04, rect=(0, 0, 1 - pad_right / width, 1))
@@ -308,16 +313,14 @@ def _svg(figure: Any, description: str) -> str:
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r"font: ([^;\"]*?)(\d+(?:\.\d+)?)px [^;\"]*", _font, text)
+    text = re.sub(r"<(metadata|style)\b.*?</\1>", "", text, flags=re.DOTALL)
+    text = re.sub(r"font-family: [^;\"]*", "font-family: inherit", text)
     text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
     text = re.sub(r' xmlns(?::xlink)?="[^"]*"', "", text).replace("xlink:href", "href")
+    used = set(re.findall(r'(?:url\(#|href="#)([\w.-]+)', text))
+    text = re.sub(r' id="([\w.-]+)"', lambda found: found[0] if found[1] in used else "", text)
+    text = re.sub(r"\s*\n\s*", " ", text)
     for drawn, variable in _VARIABLES.items():
         text = text.replace(drawn, f"var({variable})")
     label = html.escape(description, quote=True)
     return text.replace("<svg", f'<svg role="img" aria-label="{label}" class="plot"', 1)
-
-
-def _font(match: re.Match[str]) -> str:
-    """Keep the size only: the page's own typeface is used."""
-    return f"font-size: {match[2]}px; font-family: inherit"

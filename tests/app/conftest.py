@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -205,10 +206,29 @@ def finish_panel(scribe: Scribe, staked: Sequence[tuple[Told, Claim]]) -> None:
     scribe.add("campaign_finished", reason="nothing left that is worth testing")
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Path:
-    """A workspace whose ledger holds the finished campaign Kpanel."""
-    folder = tmp_path / "work"
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace whose ledger holds the finished campaign Kpanel. Read only: shared by all tests."""
+    folder = tmp_path_factory.mktemp("story") / "work"
     with Ledger.open(folder) as ledger:
         write_panel(ledger)
+    return folder
+
+
+@pytest.fixture
+def workspace(finished: Path, tmp_path: Path) -> Path:
+    """A copy of ``finished`` that a test may change."""
+    return Path(shutil.copytree(finished, tmp_path / "work"))
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> Path:
+    """A workspace whose campaign Kopen has proposed an experiment and waits for a person."""
+    folder = tmp_path / "waiting"
+    with Ledger.open(folder) as ledger:
+        scribe = Scribe(ledger, "Kopen")
+        scribe.begin(QUESTION, panel_goal(), None)
+        claim, prediction, arm = stakes_of(PANEL[0])
+        scribe.stake(claim, prediction)
+        scribe.propose(0, "gdsc", [(arm, 2)], [prediction.id])
     return folder
