@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, Engine, MetaData, Table, Text, create_engine, event, select, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ..world_model.errors import BadInput, Corrupt, DataUnavailable, NotAllowed
@@ -125,7 +125,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.cytocrux'))")
             yield connection
         except BaseException:
-            with suppress(DBAPIError):  # some errors have rolled back already
+            with suppress(SQLAlchemyError):  # some errors have rolled back already, or closed the connection
                 connection.exec_driver_sql("ROLLBACK")
             raise
         connection.exec_driver_sql("COMMIT")
