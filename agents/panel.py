@@ -16,7 +16,7 @@ from ..world_model.errors import BadInput
 from ..world_model.vocabulary import Frozen
 
 BEST_QUARTER = -0.67  # z of the most sensitive quarter of lines
-UNKNOWN = "unclassified"
+UNKNOWN = "unknown"
 
 
 class Candidate(Frozen):
@@ -59,12 +59,14 @@ def choose_panel(
     min_classes: int = 4,
     per_class: int = 2,
     excluded: Mapping[str, str] | None = None,
+    held: Sequence[str] = (),
 ) -> list[PanelItem]:
     """The ``n`` best by hit probability, at most ``per_class`` of a class and at least ``min_classes`` classes.
 
-    excluded: compound or mechanism class -> why it is ruled out (compared without case). Compounds without a known
-    class count as one class and never towards ``min_classes``. Ties go by name. Fewer than ``n`` come back when the
-    rule leaves no more. Raises BadInput when ``min_classes`` cannot be reached.
+    excluded: compound or mechanism class -> why it is ruled out (compared without case). held: classes of compounds
+    already on the panel, one entry each; they count towards both class rules, ``n`` counts new ones only. Compounds
+    without a known class share one place rule and never count towards ``min_classes``. Ties go by name. Fewer than
+    ``n`` come back when the rules leave no more. Raises BadInput when a new panel cannot reach ``min_classes``.
     """
     barred = {name.casefold() for name in excluded or {}}
     open_ = [
@@ -73,27 +75,23 @@ def choose_panel(
     ]  # fmt: skip
     ranked = sorted(open_, key=lambda c: (-hit_probability(c.z_mean, c.z_sd), c.name))
     classes = {c.mechanism_class for c in ranked} - {UNKNOWN}
-    if len(classes) < min_classes:
+    if not held and len(classes) < min_classes:
         raise BadInput(
             f"A panel of {min_classes} mechanism classes cannot be made",
             why=f"the compounds left have {len(classes)}: {', '.join(sorted(classes)) or 'none'}",
             cure="Ask for fewer classes or allow more compounds",
         )
+    need = min(min_classes, len(classes | set(held) - {UNKNOWN}), n + len(set(held) - {UNKNOWN}))
     chosen: list[Candidate] = []
-    for place, candidate in enumerate(ranked):
-        if len(chosen) == n:
+    for candidate in ranked:
+        taken = [*held, *(c.mechanism_class for c in chosen), candidate.mechanism_class]
+        places = n - len(chosen) - 1
+        if places < 0:
             break
-        count = sum(c.mechanism_class == candidate.mechanism_class for c in chosen)
-        if count >= per_class or not _still_reachable(chosen, candidate, n, min_classes):
-            continue
-        chosen.append(ranked[place])
-    return [_item(c, rank, len(open_)) for rank, c in enumerate(chosen, 1)]
-
-
-def _still_reachable(chosen: Sequence[Candidate], candidate: Candidate, n: int, min_classes: int) -> bool:
-    """Whether ``min_classes`` can still be reached once ``candidate`` takes a place."""
-    have = {c.mechanism_class for c in (*chosen, candidate)} - {UNKNOWN}
-    return n - len(chosen) - 1 >= min_classes - len(have)
+        if taken.count(candidate.mechanism_class) <= per_class and places >= need - len(set(taken) - {UNKNOWN}):
+            chosen.append(candidate)
+    place = {c.name: i for i, c in enumerate(ranked, 1)}
+    return [_item(c, place[c.name], len(ranked)) for c in chosen]
 
 
 def _item(c: Candidate, rank: int, among: int) -> PanelItem:

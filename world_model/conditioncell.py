@@ -36,6 +36,8 @@ NOVELTY = {
     "new condition": ("perturbation", "dose", "time_h"),
     "known elsewhere": ("context", "perturbation", "dose", "time_h"),
 }
+# the context mean stands alone: the train mean's residual knows contexts too
+WITH_RESIDUAL = ("additive", "condition mean", "train mean")
 FOLDS, MOST_ROWS, LEAST_ROWS = 8, 4000, 4
 
 
@@ -53,7 +55,8 @@ class Answer:
 
 @dataclass(frozen=True)
 class Trust:
-    """Measured on held-out training conditions: factor on the residual, factor on the sd, error against the base's."""
+    """Measured on held-out training conditions: factor on the residual, factor on the sd, and the squared error that
+    is left as a share of the train mean's on the same entries."""
 
     shrink: float
     widen: float
@@ -131,7 +134,7 @@ class ConditionCell:
 
         bases, noise = self._train_bases, self._noise
         residuals, learned = {}, dict(self.parameters)
-        for name in BASES:
+        for name in WITH_RESIDUAL:
             left = self.rows.delta - bases[name].mean
             index = np.flatnonzero(np.isfinite(left).any(axis=1))
             if len(index) < LEAST_ROWS:
@@ -185,24 +188,27 @@ class ConditionCell:
             mask = np.ones(n, dtype=bool)
             mask[held] = False
             bases = model.values(self.rows.delta, noise, mask)
-            for name, residual in self.residuals.items():
+            for name, base in bases.items():
+                wanted[name][held] = (self.rows.delta - base.mean)[held]
+                if name not in self.residuals:
+                    offered[name][held], sd[name][held] = 0.0, _unit(self.rows.delta - base.mean)
+                    continue
+                residual = self.residuals[name]
                 place = np.full(n, -1, dtype=np.intp)
                 place[residual.index] = np.arange(len(residual.index))
                 here = held[place[held] >= 0]
-                y = (self.rows.delta - bases[name].mean)[residual.index] / residual.unit
+                y = (self.rows.delta - base.mean)[residual.index] / residual.unit
                 mean, var = residual.process.leave_out(inverses[name], place[here], y)
-                wanted[name][here] = (self.rows.delta - bases[name].mean)[here]
-                offered[name][here] = mean * residual.unit
-                sd[name][here] = np.sqrt(var) * residual.unit
-        measurement = np.sqrt(noise)
-        found = {}
-        for name in self.residuals:
-            scale = _unit(self.rows.delta)
+                offered[name][here], sd[name][here] = mean * residual.unit, np.sqrt(var) * residual.unit
+        scale, found = _unit(self.rows.delta), {}
+        for name in BASES:
             shrink = shrinkage(wanted[name] / scale, offered[name] / scale)
             error = wanted[name] - shrink * offered[name]
-            if np.isfinite(error).any():
-                mse = float(np.nanmean((error / scale) ** 2))
-                found[name] = Trust(shrink, widening(error, sd[name], measurement), mse)
+            both = np.isfinite(error) & np.isfinite(wanted["train mean"])
+            if both.any():
+                plain = float(np.sum((wanted["train mean"] / scale)[both] ** 2))
+                share = float(np.sum((error / scale)[both] ** 2)) / max(plain, 1e-12)
+                found[name] = Trust(shrink, widening(error, sd[name], np.sqrt(noise)), share)
         return found
 
     # --- answering ---
@@ -233,7 +239,8 @@ class ConditionCell:
             at = np.array([i for i, c in enumerate(chosen) if c == name], dtype=np.intp)
             if name not in self.residuals:
                 mean[at] = bases[name].mean[at]
-                sd[at] = np.sqrt(bases[name].var[at]) + _unit(self.rows.delta)
+                wide = np.array([self.trust.get((novelty[i], name), Trust(0.0, 1.0, np.nan)).widen for i in at])
+                sd[at] = wide[:, None] * _unit(self.rows.delta - train_bases[name].mean)
                 continue
             residual = self.residuals[name]
             x = features(conditions.iloc[at], priors, self.device)

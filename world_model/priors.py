@@ -121,7 +121,7 @@ class Priors:
         return replace(self, described={**self.described, context.name: scores})
 
     def context_blocks(self, names: Sequence[str]) -> list[Array]:
-        """One (n, k) block a feature table: scores / sqrt(k), zero rows where a context has no such features."""
+        """One (n, k) block a feature table, rows of mean squared length one; zero rows where a context has none."""
         blocks = []
         for name, encoder in self.encoders.items():
             index = {c: i for i, c in enumerate(encoder.names)}
@@ -132,7 +132,8 @@ class Priors:
                     block[row] = encoder.scores[index[context]]
                 elif name in self.described.get(context, {}):
                     block[row] = self.described[context][name]
-            blocks.append(block / np.sqrt(max(k, 1)))
+            power = (encoder.loadings**2).sum(axis=0)  # leading components count for as much as they vary
+            blocks.append(block * np.sqrt(power / max(float(power.sum()), 1e-12)))
         return blocks
 
     def perturbation_blocks(self, members: Sequence[tuple[str, ...]]) -> list[Array]:
