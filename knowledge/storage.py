@@ -167,6 +167,12 @@ def _version(connection: Connection) -> str | None:
     return str(row[0]) if row else None
 
 
+def version_table(connection: Connection) -> None:
+    """Alembic's table, with the one text that ``schema_faults`` expects."""
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        connection.execute(text(VERSION_TABLE))
+
+
 def prepare(engine: Engine, where: str) -> bool:
     """Bring the schema to the newest revision; False, and nothing touched, where it is there already.
 
@@ -182,11 +188,10 @@ def prepare(engine: Engine, where: str) -> bool:
             version = _version(connection)  # another process may have been faster
             if version is not None and version not in names:
                 raise NotAllowed(f"{where} has schema {version}", why="this version knows " + ", ".join(names))
-            if version is None:
-                connection.execute(text(VERSION_TABLE))
-                connection.execute(text("INSERT INTO alembic_version VALUES ('')"))
+            version_table(connection)
             for revision in REVISIONS[names.index(version) + 1 if version else 0 :]:
                 for statement in revision.statements(engine.dialect.name):
                     connection.exec_driver_sql(statement)
-            connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": names[-1]})
+            connection.execute(text("DELETE FROM alembic_version"))
+            connection.execute(text("INSERT INTO alembic_version VALUES (:v)"), {"v": names[-1]})
     return True
