@@ -24,7 +24,7 @@ from ..world_model.errors import BadInput, CytocruxError, NotAllowed
 from .options import DEFAULT_WORKSPACE
 
 GROUPS = ("campaign", "claims", "data")  # commands with commands
-COMMANDS = ("ask", "review", "doctor")
+COMMANDS = ("ask", "review", "eval", "doctor")
 
 
 class Guarded(TyperGroup):

@@ -21,6 +21,9 @@ app = typer.Typer(help="What was staked, what held; check the ledger.")
 def list_claims(
     campaign: Annotated[str | None, typer.Option(metavar="ID", help="Only this campaign's claims.")] = None,
     status: Annotated[str | None, typer.Option(metavar="STATUS", help="Only claims of this status.")] = None,
+    fdr: Annotated[
+        float | None, typer.Option(metavar="LEVEL", help="Only claims that hold at this false discovery rate (e-BH).")
+    ] = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
     as_json: Json = False,
 ) -> None:
@@ -28,15 +31,19 @@ def list_claims(
     from ...knowledge.claims import Status
     from ...world_model.errors import UnknownName
     from ..report.facts import claim_json
+    from ..report.record import survivors
 
     if status is not None and status not in get_args(Status):
         raise UnknownName(status, kind="status", known=get_args(Status))
-    claims = [c for c in _claims(workspace) if _wanted(c.state, campaign, status)]
+    claims = [c for c in _claims(workspace) if _wanted(c.state, campaign, None)]
+    if fdr is not None:
+        claims = survivors(claims, fdr)
+    claims = [c for c in claims if _wanted(c.state, None, status)]
     if as_json:
         emit({"claims": [claim_json(c) for c in claims]})
         return
     if not claims:
-        say("No claim matches." if campaign or status else f"No claim in {workspace} yet.")
+        say("No claim matches." if campaign or status or fdr else f"No claim in {workspace} yet.")
         return
     rows = [(c.id, c.status, c.claim.sentence, *_evidence(c)) for c in claims]
     table(("Claim", "Status", "Sentence", "E for", "E against", "Wells"), rows, wide=("Sentence",))

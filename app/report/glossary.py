@@ -17,6 +17,8 @@ GLOSSARY: dict[str, str] = {
     "undermined": "A claim that this one rests on was falsified.",
     "e-value": "A bet on the data at fair odds: it starts at 1 and grows by winning. Were its opponent true, it would "
     "reach 20 at most one time in 20, whenever one stops looking.",
+    "false discovery rate": "The share of wrong ones to be expected among the claims that hold, when many are tested "
+    "at once (e-BH, valid under any dependence).",
     "severity": "The chance that this test would have falsified the claim, were the sceptic right. A low severity "
     "means that passing the test says little.",
     "sceptic": "The strongest simple explanation: no effect, or just the average. The claim has to beat it.",

@@ -13,8 +13,9 @@ from . import plots
 from .facts import Provenance
 from .glossary import GLOSSARY
 from .panel import finding_rows, panel_rows
-from .record import ClaimRecord, Record, moment
+from .record import ClaimRecord, Record, moment, survivors
 
+FDR = 0.1
 STATUS_GLYPH = {
     "corroborated": "✓", "falsified": "✕", "undecided": "?", "testing": "…", "conflict": "!", "undermined": "!",
     "registered": "○", "proposed": "○",
@@ -50,6 +51,8 @@ def render(record: Record, provenance: Provenance) -> str:
         unexplained=unexplained(record),
         successors={c.claim.revises: c for c in record.claims if c.claim.revises},
         **plan(record),
+        fdr=FDR,
+        survivors=survivors(record.claims, FDR),
         glossary=GLOSSARY,
         glyph=STATUS_GLYPH,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -317,6 +317,15 @@ def _decided(record: Record, draft: _Draft, event: Event) -> None:
     design = Design.model_validate(edited) if edited else draft.proposed.get(str(said["design_hash"]))
     by, reason = str(said.get("by", "")), str(said.get("reason") or "")
     record.reviews.append(Review(event.seq, event.at, str(said["decision"]), by, reason, design))
+
+
+def survivors(claims: Sequence[ClaimRecord], level: float) -> list[ClaimRecord]:
+    """Those that hold at false discovery rate ``level`` over all ``claims``: e-BH on E for (untested: 1)."""
+    from ...knowledge.fdr import e_bh
+
+    values = [c.path[-1].e_for if c.path else 1.0 for c in claims]
+    keep: Iterable[bool] = e_bh(values, level) if values else []
+    return [c for c, kept in zip(claims, keep, strict=True) if kept and c.status == "corroborated"]
 
 
 def contrast_text(contrast: Contrast) -> str:

@@ -228,3 +228,31 @@ def test_the_public_names_are_those_of_all_and_each_resolves() -> None:
         assert getattr(cytocrux, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = cytocrux.nonsense
+
+
+def test_claims_that_hold_at_a_false_discovery_rate(run: Run, finished: Path) -> None:
+    where = ("--workspace", finished, "--json")
+    held = json.loads(run("claims", "list", *where, "--fdr", "0.1").stdout)["claims"]
+    with Ledger.open(finished) as ledger:
+        states = list(replay(ledger.events()).values())
+    e = sorted((s.e_path[-1][1] if s.e_path else 1.0 for s in states), reverse=True)
+    k = max(i + 1 for i, value in enumerate(e) if value >= len(e) / (0.1 * (i + 1)))
+    assert len(held) == k == 2
+    assert run("claims", "list", *where, "--fdr", "7").exit_code == 2
+
+
+def test_eval_shows_figures_and_fails_where_a_bar_is_missed(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from cytocrux.evals import panel
+    from cytocrux.evals.results import Result as Figure
+
+    figures = [Figure(name="hit_rate", value=0.4, sd=0.1, n=40, baselines={"random": 0.2}, bar="> random", passed=True)]
+    monkeypatch.setattr(panel, "run", lambda *, fast: figures)
+    good = run("eval", "panel", "--fast", "--json", tmp_path / "out.json")
+    assert good.exit_code == 0 and "hit_rate" in good.stdout and "random 0.2" in good.stdout
+    assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["results"][0]["value"] == 0.4
+    figures.append(Figure(name="missed", value=None, passed=False))
+    assert run("eval", "panel", "--json", "-").exit_code == 1
+    assert run("eval", "pannel").exit_code == 2
+    assert run("eval", "panel", "--json", "no/such/folder.json").exit_code == 2

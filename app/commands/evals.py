@@ -1,0 +1,68 @@
+"""``cytocrux eval``: benchmarks with their baselines and bars."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..console import Progress, emit, say, table
+from ..options import DEFAULT_WORKSPACE, Workspace
+
+if TYPE_CHECKING:
+    from ...evals.results import Suite
+
+# suite -> module of ``evals`` with ``run(*, fast: bool) -> list[Result]``
+SUITES = {"panel": "panel"}
+
+
+def evaluate(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help=f"One of: {', '.join(SUITES)}.")],
+    fast: Annotated[bool, typer.Option("--fast", help="A smaller run: minutes, wider intervals.")] = False,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Also write the figures as JSON; - for standard output."),
+    ] = None,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Run a benchmark and show its figures beside their bars.
+
+    Exit 1 where a bar is missed.
+    """
+    import importlib
+
+    from ...evals import results
+    from ...world_model.errors import BadInput, UnknownName
+
+    if suite not in SUITES:
+        raise UnknownName(suite, kind="suite", known=SUITES)
+    to_stdout = json_file is not None and str(json_file) == "-"
+    if json_file is not None and not to_stdout and not json_file.absolute().parent.is_dir():
+        raise BadInput(
+            f"{json_file} cannot be written", why="its folder does not exist", cure="Create the folder first"
+        )
+    with Progress(quiet=to_stdout) as progress:
+        progress(f"running the suite {suite}" + (" (fast)" if fast else ""))
+        module = importlib.import_module(f"...evals.{SUITES[suite]}", __package__)
+        outcome = results.suite(suite, module.run(fast=fast))
+    if to_stdout:
+        emit(outcome.model_dump(mode="json"))
+    else:
+        show(outcome)
+    if json_file is not None and not to_stdout:
+        results.write(outcome, json_file)
+        say(f"Written: {json_file}")
+    raise typer.Exit(1 if any(r.passed is False for r in outcome.results) else 0)
+
+
+def show(outcome: Suite) -> None:
+    """One row a figure."""
+    rows = [
+        (r.name, "not measured" if r.value is None else f"{r.value:.4g} {r.unit}".strip(),
+         None if r.sd is None else f"{r.sd:.2g}", None if r.n is None else str(r.n),
+         ", ".join(f"{k} {v:.4g}" for k, v in r.baselines.items() if v is not None), r.bar,
+         {True: "yes", False: "NO", None: None}[r.passed])
+        for r in outcome.results
+    ]  # fmt: skip
+    table(("Figure", "Value", "Sd", "n", "Baselines", "Bar", "Passed"), rows, wide=("Baselines", "Bar"))
