@@ -62,12 +62,14 @@ def run(*, fast: bool = False, data_dir: Path | None = None, seed: int = 0) -> l
 
 def load_tables(data_dir: Path | None) -> tuple[ConditionTable, dict[str, pd.DataFrame], dict[str, str]]:
     """GDSC's LN_IC50 by line, compound and screen; features of the lines; classes of the compounds."""
-    from ..world_model.compounds import classes_of
+    from ..world_model.compounds import facts_for
     from ..world_model.data import effects, load
     from ..world_model.data.gdsc import load_gdsc
 
     dataset = load("gdsc") if data_dir is None else load_gdsc(data_dir / "gdsc", data_dir)
-    return only(effects(dataset), READOUT), dataset.context_features, classes_of(dataset.perturbations)
+    facts = [facts_for(name) for name in dataset.perturbations]
+    classes = {name: f.mechanism_class for name, f in zip(dataset.perturbations, facts, strict=True) if f.known}
+    return only(effects(dataset), READOUT), dataset.context_features, classes
 
 
 def only(table: ConditionTable, readout: str) -> ConditionTable:
