@@ -73,29 +73,27 @@ def rho_of(x: npt.ArrayLike, ssd: npt.ArrayLike) -> Floats:
     return np.asarray(np.divide(x, length, out=np.zeros(np.shape(length)), where=length > 0), float)
 
 
-def critical_z(log_e: float, root_m: float, bet: Sequence[Stake]) -> float:
-    """The smallest z whose log e-value reaches ``log_e``."""
-    low, high = -1.0, 1.0
-    while float(log_e_z(high, root_m, bet)) < log_e:
-        low, high = high, 2 * high
-    while float(log_e_z(low, root_m, bet)) >= log_e:
-        low, high = 2 * low, low
-    return _bisect(lambda v: float(log_e_z(v, root_m, bet)) >= log_e, low, high)
+def critical_z(log_e: float, root_m: npt.ArrayLike, bet: Sequence[Stake]) -> Floats:
+    """The smallest z whose log e-value reaches ``log_e`` > 0; shape of ``root_m``."""
+    size = np.ones(np.shape(root_m))
+    low, high = -size, size
+    while not np.all(reached := log_e_z(high, root_m, bet) >= log_e):
+        low, high = np.where(reached, low, high), np.where(reached, high, 2 * high)
+    return _bisect(lambda z: log_e_z(z, root_m, bet) >= log_e, low, high)
 
 
-def critical_rho(log_e: float, df: float, root_m: float, bet: Sequence[Stake]) -> float:
+def critical_rho(log_e: float, df: npt.ArrayLike, root_m: npt.ArrayLike, bet: Sequence[Stake]) -> Floats:
     """The smallest rho whose log e-value reaches ``log_e``; infinity where even rho = 1 does not."""
-    if float(log_e_t(1.0, df, root_m, bet)) < log_e:
-        return float("inf")
-    if float(log_e_t(-1.0, df, root_m, bet)) >= log_e:
-        return -1.0
-    return _bisect(lambda v: float(log_e_t(v, df, root_m, bet)) >= log_e, -1.0, 1.0)
+    size = np.ones(np.broadcast_shapes(np.shape(df), np.shape(root_m)))
+    found = _bisect(lambda rho: log_e_t(rho, df, root_m, bet) >= log_e, -size, size)
+    return np.asarray(np.where(log_e_t(size, df, root_m, bet) >= log_e, found, np.inf), float)
 
 
-def _bisect(reached: Callable[[float], bool], low: float, high: float) -> float:
+def _bisect(reached: Callable[[Floats], npt.NDArray[np.bool_]], low: Floats, high: Floats) -> Floats:
     for _ in range(52):
         middle = 0.5 * (low + high)
-        low, high = (low, middle) if reached(middle) else (middle, high)
+        yes = reached(middle)
+        low, high = np.where(yes, low, middle), np.where(yes, middle, high)
     return high
 
 

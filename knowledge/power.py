@@ -110,17 +110,11 @@ def replicates_for(claim: Claim, prediction: Prediction, target: float, already:
 def _plan(claim: Claim, prediction: Prediction, n_per_arm: Mapping[str, int], already: Sequence[Batch]) -> _Plan:
     cells = tuple(ArmSummary(arm_key=key, n=n, mean=0.0, ssd=0.0) for key, n in n_per_arm.items() if n > 0)
     ordered = sorted(already, key=lambda b: b.index)
-    planned = [
-        Batch(
-            claim_id=claim.id,
-            prediction_id=prediction.id,
-            design_hash="",
-            index=ordered[-1].index + 1 if ordered else 0,
-            arms=cells,
-            wells=("planned",),
-            data_hash="",
-        )
-    ] * bool(cells)
+    planned = []
+    if cells:
+        names = {"claim_id": claim.id, "prediction_id": prediction.id, "design_hash": "", "data_hash": ""}
+        index = ordered[-1].index + 1 if ordered else 0
+        planned = [Batch(index=index, arms=cells, wells=("planned",), **names)]
     after = pool(claim.contrast, [*ordered, *planned])
     now = pool(claim.contrast, ordered) if ordered else None
     sigma = prediction.noise_sd
