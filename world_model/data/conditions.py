@@ -3,12 +3,13 @@
 For readout r, a condition with wells i in blocks b (context, batch, time), and control wells of the same
 block with mean c_b over m_b wells:
 
-    delta = mean_i (x_i - c_b(i))
-    se^2  = s_t^2 / n + sum_b (n_b / n)^2 s_c^2 / m_b
+    delta = mean_i d_i,  d_i = x_i - c_b(i)
+    se^2  = s_t^2 / n + sum_b (n_b / n)^2 s_c^2 / m_b      s_t, s_c: sd of a well within its block
+    se^2  = s_d^2 / n                                      where no block holds two wells alike (paired)
 
-Well variances are moderated, s^2 = (ssd + d0 s0^2) / (df + d0): s0^2 is pooled over all conditions of the
-readout and d0 = 4 prior degrees of freedom (the form of Smyth 2004, doi:10.2202/1544-6115.1027), so that
-two replicates that agree by chance do not pass for a precise measurement.
+Variances are moderated, s^2 = (ssd + d0 s0^2) / (df + d0): s0^2 is pooled over all conditions of the readout
+and d0 = 4 prior degrees of freedom (the form of Smyth 2004, doi:10.2202/1544-6115.1027), so that two
+replicates that agree by chance do not pass for a precise measurement.
 Where a data set has no controls (GDSC), delta is the mean reading itself and c_b = 0; readings of different
 blocks then have no common reference, so each batch is a condition of its own, named in the column ``batch``.
 """
@@ -37,7 +38,7 @@ class ConditionTable:
     """n conditions x r readouts. NaN = not measured.
 
     conditions: columns context, perturbation, kind, dose, time_h, batch, one row a condition; batch is ""
-    where controls make batches comparable.
+    where controls make batches comparable; ``doses`` where combinations have different doses.
     delta: (n, r) relative change. se: (n, r) its standard error. n_wells: (n, r) treated wells used.
     wells: the treated wells' ids of each condition.
     """
@@ -74,35 +75,49 @@ def effects(dataset: Dataset, rows: NDArray[np.int64] | None = None) -> Conditio
     treated = np.flatnonzero(~control)
     if not len(treated):
         raise BadInput(f"{dataset.name}: no treated wells to compute effects from")
-    columns = CONDITION if dataset.has_controls else (*CONDITION, "batch")
+    columns = (*CONDITION, *(["doses"] if "doses" in obs else []), *([] if dataset.has_controls else ["batch"]))
     group, conditions = _groups(obs.iloc[treated], columns)
-    T = _Groups(X[treated], group, len(conditions))
-    s0 = T.pooled_variance()
-    n_wells = T.n.astype(np.int64)
     if dataset.has_controls:
         conditions["batch"] = ""
-        delta, control_part = _against_control(obs, X, control, treated, group, len(conditions), s0)
+        delta, variance, n = _against_control(obs, X, control, treated, group, len(conditions))
     else:
-        delta, control_part = T.mean, np.zeros_like(T.mean)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        se = np.sqrt(T.moderated_variance(s0) / T.n + control_part)
+        T = _Groups(X[treated], group, len(conditions))
+        delta, n = T.mean, T.n
+        with np.errstate(divide="ignore", invalid="ignore"):
+            variance = _moderated(T.ssd, _df(T.n), noise_sd(dataset, rows) ** 2) / n
     ids = obs.index.to_numpy()[treated]
     order = np.argsort(group, kind="stable")
     parts = np.split(ids[order], np.cumsum(np.bincount(group, minlength=len(conditions)))[:-1])
     measured = np.isfinite(delta)
     return ConditionTable(
-        conditions, delta, np.where(measured, se, np.nan), np.where(measured, n_wells, 0), dataset.readouts,
-        tuple(tuple(part) for part in parts),
+        conditions, delta, np.where(measured, np.sqrt(variance), np.nan), np.where(measured, n, 0).astype(np.int64),
+        dataset.readouts, tuple(tuple(part) for part in parts),
     )  # fmt: skip
 
 
 def noise_sd(dataset: Dataset, rows: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
-    """(r,) sd of one well around its condition (same context, batch, time, dose), pooled; NaN without replicates."""
+    """(r,) sd of one well around its truth: among wells alike within a block, pooled over all.
+
+    Where no block holds two wells alike (one pseudobulk per lane), the sd of what condition and block
+    means, fitted together, leave over. NaN where neither can be told.
+    """
     obs, X = dataset.wells.obs, np.asarray(dataset.wells.X)
     if rows is not None:
         obs, X = obs.iloc[rows], X[rows]
-    group, table = _groups(obs, (*CONDITION, "batch"))
-    return np.asarray(np.sqrt(_Groups(X, group, len(table)).pooled_variance()))
+    alike, table = _groups(obs, (*CONDITION, "batch"))
+    within = _Groups(X, alike, len(table)).pooled_variance()
+    if not np.isfinite(within).all():
+        condition, conditions = _groups(obs, CONDITION)
+        block, blocks = _groups(obs, BLOCK)
+        left = X.copy()
+        for _ in range(10):  # backfitting of the two-way additive model
+            left = left - _Groups(left, condition, len(conditions)).mean[condition]
+            left = left - _Groups(left, block, len(blocks)).mean[block]
+        df = np.isfinite(X).sum(0) - len(conditions) - len(blocks) + obs["context"].nunique()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            two_way = np.where(df > 0, np.nansum(left**2, axis=0) / df, np.nan)
+        within = np.where(np.isfinite(within), within, two_way)
+    return np.asarray(np.sqrt(within))
 
 
 class _Groups:
@@ -118,37 +133,41 @@ class _Groups:
 
     def pooled_variance(self) -> NDArray[np.float64]:
         """(r,) variance within groups; NaN where no group has two wells."""
-        df = np.maximum(self.n - 1, 0).sum(0)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(self.ssd.sum(0) / df)
+            return np.asarray(self.ssd.sum(0) / _df(self.n).sum(0))
 
-    def moderated_variance(self, prior: NDArray[np.float64]) -> NDArray[np.float64]:
-        df = np.maximum(self.n - 1, 0)
-        return np.asarray((self.ssd + PRIOR_DF * prior) / (df + PRIOR_DF))
+
+def _df(n: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.maximum(n - 1, 0)
+
+
+def _moderated(ssd: NDArray[np.float64], df: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(g, r) variances drawn towards ``prior`` (r,), which counts as PRIOR_DF degrees of freedom."""
+    return np.asarray((ssd + PRIOR_DF * prior) / (df + PRIOR_DF))
 
 
 def _against_control(
     obs: pd.DataFrame, X: NDArray[np.float64], control: NDArray[np.bool_], treated: NDArray[np.int64],
-    group: NDArray[np.int64], n_groups: int, spare: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
-    """delta (g, r) and the control's share of its variance (g, r).
-
-    spare: (r,) variance of treated wells, used where no block has two controls to give one of their own.
-    """
+    group: NDArray[np.int64], n_groups: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+    """delta, its variance and the number of wells, each (g, r)."""
     block, blocks = _groups(obs, BLOCK)
     C = _Groups(X[control], block[control], len(blocks))
-    own = C.pooled_variance()
-    c_var = C.moderated_variance(np.where(np.isfinite(own), own, spare))
     D = X[treated] - C.mean[block[treated]]
     pair, _ = _codes(group * len(blocks) + block[treated])
-    P = _Groups(D, pair, int(pair.max()) + 1)
+    P = _Groups(D, pair, int(pair.max()) + 1)  # wells alike within a block
+    G = _Groups(D, group, n_groups)
     first = np.unique(pair, return_index=True)[1]
     g, b = group[first], block[treated][first]
-    n = _sum_by(P.n, g, n_groups)
     with np.errstate(invalid="ignore", divide="ignore"):
-        delta = _sum_by(np.nan_to_num(P.mean) * P.n, g, n_groups) / n
-        share = (P.n / n[g]) ** 2 * c_var[b] / C.n[b]
-    return delta, _sum_by(np.where(P.n > 0, share, 0.0), g, n_groups)
+        within = P.pooled_variance()
+        s_t = _moderated(_sum_by(P.ssd, g, n_groups), _sum_by(_df(P.n), g, n_groups), within)
+        c_prior = C.pooled_variance()
+        s_c = _moderated(C.ssd, _df(C.n), np.where(np.isfinite(c_prior), c_prior, within))
+        share = np.where(P.n > 0, (P.n / G.n[g]) ** 2 * s_c[b] / C.n[b], 0.0)
+        blocked = s_t / G.n + _sum_by(share, g, n_groups)
+        paired = _moderated(G.ssd, _df(G.n), G.pooled_variance()) / G.n
+    return G.mean, np.where(np.isfinite(within), blocked, paired), G.n
 
 
 def _groups(obs: pd.DataFrame, columns: tuple[str, ...]) -> tuple[NDArray[np.int64], pd.DataFrame]:

@@ -100,7 +100,7 @@ def build_wells(obs: pd.DataFrame, X: NDArray[np.float64], var: pd.DataFrame, in
     missing = [column for column in OBS_COLUMNS if column not in obs]
     if missing:
         raise BadInput(f"The wells of {info.dataset} lack the columns {', '.join(missing)}")
-    for column in CATEGORIES:
+    for column in (*CATEGORIES, *(["doses"] if "doses" in obs else [])):
         obs[column] = obs[column].astype(str).astype("category") if obs[column].dtype != "category" else obs[column]
         obs[column] = obs[column].cat.remove_unused_categories()
     obs["control"] = obs["control"].to_numpy(bool)
