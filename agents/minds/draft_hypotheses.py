@@ -74,10 +74,19 @@ def _check(parts: tuple[str, ...], goal: Goal, briefing: Briefing, words: Vocabu
     for name in parts:
         if goal.candidates and name not in goal.candidates:
             raise _Refused(f"{name}: the question is about others")
-        if {plain(name), plain(briefing.classes.get(name, ""))} & excluded:
+        if excluded and _words(name, briefing) & excluded:
             raise _Refused(f"{name}: excluded")
     if len(parts) > 1 and (goal.intent == "panel" or frozenset(parts) not in words.combinations):
         raise _Refused(f"{' + '.join(parts)}: no experiment here could contradict it, the pair was never measured")
+
+
+def _words(name: str, briefing: Briefing) -> set[str]:
+    """The words that an exclusion may rule a compound out by: its name, aliases, class and tags."""
+    from ...world_model.compounds import facts_for
+
+    known = facts_for(name)
+    words = (name, briefing.classes.get(name, ""), known.name, *known.aliases, known.mechanism_class, *known.tags)
+    return {plain(w) for w in words if w}
 
 
 def _bare(name: str, words: Vocabulary) -> str:
@@ -130,8 +139,7 @@ def _step(edge: EdgeReply, words: Vocabulary, refusals: Refusals) -> str | None:
 
 def _known(token: str, words: Vocabulary) -> bool:
     """A token of a sentence: a name, or several joined by a slash or a hyphen."""
-    kinds = (words.perturbations, words.readouts, words.genes, words.contexts)
-    if any(token in names for names in kinds):
+    if any(token in names for names in words.tokens):
         return True
     parts = [p for p in token.replace("/", "-").split("-") if p]
-    return len(parts) > 1 and all(any(p in names for names in kinds) or p.islower() for p in parts)
+    return len(parts) > 1 and all(p.islower() or any(p in names for names in words.tokens) for p in parts)

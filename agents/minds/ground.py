@@ -26,6 +26,7 @@ _NUMBER_WORDS = re.compile(
     r"|百分之|[一二三四五六七八九十百千万]+倍",
     re.I,
 )
+_CODE = re.compile(r"[<>{}=|`$\\\\]|://")
 _VERDICT = re.compile(
     r"prove[nds]?\b|confirm|corroborat|falsif|refut|significan|approv|authori[sz]|certain|guarantee|validated|budget"
     r"|证实|证明|显著|批准|推翻|预算",
@@ -60,7 +61,7 @@ def keep_grounded(text: str, known: Callable[[str], bool], phrases: Iterable[str
 def _may_stay(sentence: str, known: Callable[[str], bool], phrases: list[str]) -> bool:
     for phrase in phrases:
         sentence = re.sub(re.escape(phrase), " ", sentence, flags=re.I)
-    if _VERDICT.search(sentence) or _NUMBER_WORDS.search(sentence):
+    if any(rule.search(sentence) for rule in (_VERDICT, _NUMBER_WORDS, _CODE)):
         return False
     tokens = [t.strip(".-/+") for t in _TOKEN.findall(sentence)]
     return all(t in _COMMON or known(t) for t in tokens if _needs_name(t))

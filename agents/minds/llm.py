@@ -22,7 +22,7 @@ from .ground import Refusals
 from .prompting import hypothesise_values, understand_values
 from .protocol import Briefing, Mind
 from .replies import HypothesiseReply, UnderstandReply
-from .resolve import Vocabulary
+from .resolve import Names, Vocabulary
 
 
 class DecisionRecord(Frozen):
@@ -55,6 +55,9 @@ class LLMMind:
     on_decision: Callable[[DecisionRecord], None]
     also_known: Iterable[str] = ()
 
+    def __post_init__(self) -> None:
+        self._genes = Names(self.also_known, "gene")
+
     @property
     def name(self) -> str:
         return f"llm:{self.client.name}"
@@ -62,7 +65,7 @@ class LLMMind:
     def understand(self, question: str, briefing: Briefing) -> Goal:
         """The goal as the model reads the question. Raises BadInput where neither mind can place it."""
         base, problem = self._base(question, briefing)
-        words = Vocabulary(briefing, self.also_known)
+        words = Vocabulary(briefing, self._genes)
         prompt = render("understand", **understand_values(question, briefing))
         refusals = Refusals()
         answer: Answer[UnderstandReply] | None = None
@@ -79,7 +82,7 @@ class LLMMind:
 
     def hypothesise(self, goal: Goal, briefing: Briefing) -> list[Hypothesis]:
         """The model's proposals over every measured dose and time, or the fallback mind's."""
-        words = Vocabulary(briefing, self.also_known)
+        words = Vocabulary(briefing, self._genes)
         prompt = render("hypothesise", **hypothesise_values(goal, briefing, words))
         refusals = Refusals()
         answer: Answer[HypothesiseReply] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from ...world_model.errors import UnknownName
@@ -43,7 +43,7 @@ class Names:
         found = self._by_plain.get(plain(text), set())
         if len(found) == 1:
             return next(iter(found))
-        raise UnknownName(text[:80], kind=self.kind, known=found or self.known)
+        raise UnknownName(text[:80], kind=self.kind, known=found or _near_in(text, self.known))
 
     def __contains__(self, text: str) -> bool:
         return text in self._exact or len(self._by_plain.get(plain(text), ())) == 1
@@ -52,9 +52,10 @@ class Names:
 class Vocabulary:
     """The names that one decision may use."""
 
-    def __init__(self, briefing: Briefing, also_known: Iterable[str] = ()) -> None:
+    def __init__(self, briefing: Briefing, more_genes: Names | None = None) -> None:
+        """more_genes: symbols beyond those of the data set and the patient (built once, it may be long)."""
         self._briefing = briefing
-        self._also_known = tuple(also_known)
+        self._more_genes = more_genes or Names((), "gene")
 
     @cached_property
     def contexts(self) -> Names:
@@ -81,19 +82,24 @@ class Vocabulary:
 
     @cached_property
     def genes(self) -> Names:
-        """Genes and proteins known from the patient, the readouts and ``also_known``."""
+        """Genes and proteins known from the patient and the readouts."""
         patient = self._briefing.patient
         own = [*patient.mutations, *patient.expression] if patient else []
         measured = [m for r in self._briefing.readouts for m, _ in r.members]
-        return Names([*own, *measured, *self._also_known], "gene")
+        return Names([*own, *measured], "gene")
 
     def entity(self, text: str) -> str:
         """A name of any kind that a mechanism may speak of. Raises UnknownName."""
-        for names in (self.perturbations, self.readouts, self.genes, self.classes, self.contexts):
+        for names in (*self.tokens, self.classes):
             if text in names:
                 return names.find(text)
-        near_in = [*self.perturbations.known, *self.readouts.known, *self.genes.known]
-        raise UnknownName(text[:80], kind="gene, compound or readout", known=near_in)
+        near = [n for names in self.tokens for n in _near_in(text, names.known)]
+        raise UnknownName(text[:80], kind="gene, compound or readout", known=near)
+
+    @property
+    def tokens(self) -> tuple[Names, ...]:
+        """The kinds of names that one word of a sentence may be."""
+        return (self.perturbations, self.readouts, self.genes, self._more_genes, self.contexts)
 
     def members(self, text: str) -> tuple[str, ...]:
         """Perturbations behind a name: itself, or all of a mechanism class. Raises UnknownName."""
@@ -109,6 +115,14 @@ class Vocabulary:
     def readout(self, text: str) -> Readout:
         name = self.readouts.find(text)
         return next(r for r in self._briefing.readouts if r.variable == name)
+
+
+def _near_in(text: str, known: Sequence[str]) -> Sequence[str]:
+    """Where near names are looked for: all of a short list, of a long one those with the same first letter."""
+    if len(known) <= 1000:
+        return known
+    first, size = text[:1].lower(), len(text)
+    return [n for n in known if n[:1].lower() == first and abs(len(n) - size) <= 3]
 
 
 def shortlist(names: Iterable[str], text: str, most: int) -> list[str]:

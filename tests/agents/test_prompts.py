@@ -110,7 +110,7 @@ def test_invisible_characters_never_reach_a_prompt() -> None:
 def test_the_example_output_becomes_hypotheses() -> None:
     from cytocrux.agents.goal import Goal, ReadoutGoal
     from cytocrux.agents.minds.protocol import Briefing
-    from cytocrux.agents.minds.resolve import Vocabulary
+    from cytocrux.agents.minds.resolve import Names, Vocabulary
     from cytocrux.world_model.vocabulary import Context, Readout
 
     values = example("hypothesise")["values"]
@@ -134,7 +134,9 @@ def test_the_example_output_becomes_hypotheses() -> None:
     )
     reply = HypothesiseReply.model_validate(example("hypothesise")["output"])
     refusals = Refusals()
-    found = draft_hypotheses(reply, goal, briefing, Vocabulary(briefing, values["genes"]), refusals, "test")
+    found = draft_hypotheses(
+        reply, goal, briefing, Vocabulary(briefing, Names(values["genes"], "gene")), refusals, "test"
+    )
     assert (refusals.notes, refusals.cut) == ([], 0)
     assert [(h.perturbations, h.dose, h.time_h) for h in found] == [
         (("Trametinib",), 0.1, 1.0),
