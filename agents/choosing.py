@@ -119,27 +119,29 @@ def load(raw: dict[str, Any]) -> Bundle:
 
 def _panel(session: Session, stakes: Sequence[Stake], states: dict[str, ClaimState]) -> list[Stake]:
     """Stakes for the free places of the panel: those not yet held by a claim that still stands."""
-    from .panel import Candidate, choose_panel
+    from .panel import UNKNOWN, Candidate, choose_panel
 
     mine = [states[c] for c in session.my_claims()]
     standing = [c for c in mine if c.status not in ("falsified", "conflict", "undermined")]
     free = session.goal.max_items - len(standing)
     if free <= 0:
         return []
-    by_name = {s.claim.contrast.arms[0].perturbations[0].name: s for s in stakes if not s.abstained}
-    taken = {name_of(c.claim) for c in mine}
+    by_name = {name_of(s.claim): s for s in stakes}
+    tried = {name_of(c.claim) for c in mine}
     candidates = [
         Candidate(
             name=name,
-            mechanism_class=session.classes.get(name, "unknown"),
+            mechanism_class=session.classes.get(name, UNKNOWN),
             z_mean=s.prediction.theory.mean,
             z_sd=s.prediction.theory.sd,
+            abstain=s.abstained,
         )
         for name, s in by_name.items()
-        if name not in taken and not session.excluded(name)
+        if name not in tried and not session.excluded(name) and name in session.classes
     ]
-    held = [session.classes.get(name_of(c.claim), "unknown") for c in standing]
-    items = choose_panel(candidates, n=free, min_classes=max(1, session.goal.min_classes - len(set(held))))
+    held = [session.classes.get(name_of(c.claim), UNKNOWN) for c in standing]
+    least = min(session.goal.min_classes, len({c.mechanism_class for c in candidates} | set(held)))
+    items = choose_panel(candidates, n=free, min_classes=max(1, least), held=held)
     return [by_name[i.name] for i in items]
 
 

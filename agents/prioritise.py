@@ -5,6 +5,7 @@ Claims on the same treated arm share its wells, so they are weighed together as 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -92,8 +93,13 @@ def _bundle(
     n_per_arm = {r.arm.key(): r.n for r in best[1]}
     weighed = [replace(w, severity=severity(w.stake.claim, w.stake.prediction, n_per_arm)) for w in best[0]]
     cost = float(sum(r.n for r in best[1] if not r.arm.is_control))
-    gain = sum(w.stake.claim.value * max(w.e_power, 0.0) for w in weighed)
+    gain = sum(w.stake.claim.value * _useful(w) for w in weighed)
     return Bundle(tuple(weighed), best[1], cost, gain / cost, _reason(weighed, cost))
+
+
+def _useful(weighed: Weighed) -> float:
+    """Expected growth of log10 e, up to the verdict: evidence past 1 / alpha settles nothing more."""
+    return min(max(weighed.e_power, 0.0), -math.log10(weighed.stake.prediction.alpha))
 
 
 def pick(ranked: Sequence[Bundle], *, wells: int, most: int) -> list[Bundle]:

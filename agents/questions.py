@@ -135,6 +135,12 @@ def handles(readout: Readout) -> set[str]:
     return {w for w in compact if len(w) > 1}
 
 
+def without_classes(question: str) -> str:
+    """The question without phrases such as "RAF or MEK inhibitor", whose words name compounds, not readouts."""
+    word, join = r"[A-Za-z0-9-]+", r"\s*(?:,|/|\bor\b|\band\b|或|和)\s*"
+    return re.sub(rf"{word}(?:{join}{word})*\s*(?:inhibitors?|抑制剂)", " ", question)
+
+
 def direction_in(question: str) -> Literal["up", "down"] | None:
     """The direction asked for, by the first word that says one; None where no word does."""
     text = question.lower()

@@ -89,10 +89,10 @@ class Session:
     @cached_property
     def classes(self) -> dict[str, str]:
         """Perturbation -> mechanism class, for compounds the facts table knows."""
-        from ..world_model.compounds import classes_of
+        from ..world_model.compounds import facts_for
 
         singles = sorted({part for p in self.dataset.perturbations for part in p.split("+")})
-        return classes_of(singles)
+        return {name: fact.mechanism_class for name in singles if (fact := facts_for(name)).known}
 
     @cached_property
     def lab(self) -> ReplayLab:
@@ -207,20 +207,18 @@ class Session:
         }
 
     def excluded(self, compound: str) -> str:
-        """Why the goal rules a compound out; "" where it does not."""
-        from ..world_model.compounds import tags_of
+        """Why the goal rules a compound out (by name, class or tag, as "anthracycline"); "" where it does not."""
+        from ..world_model.compounds import facts_for
 
-        words = {compound.lower(), self.classes.get(compound, "unknown").lower(), *tags_of(compound)}
-        return next((e.because for e in self.goal.exclusions if e.what.lower() in words), "")
+        fact = facts_for(compound)
+        words = {w.casefold() for w in (compound, fact.name, fact.mechanism_class, *fact.aliases, *fact.tags)}
+        return next((e.because for e in self.goal.exclusions if e.what.casefold() in words), "")
 
     def targets(self, name: str) -> list[str]:
         """Known targets of a compound, or the genes of a genetic perturbation."""
-        from ..world_model.compounds import facts
+        from ..world_model.compounds import facts_for
 
-        if self.goal.kind != "compound":
-            return name.split("+")
-        known = facts().get(name)
-        return list(known.targets) if known else []
+        return list(facts_for(name).targets) if self.goal.kind == "compound" else name.split("+")
 
     def status_counts(self) -> Counter[str]:
         """How many of this campaign's claims have which status."""

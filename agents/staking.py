@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 ALPHA = 0.05
 MAX_WELLS = 24  # per arm; a claim still open then is undecided
+LEAST_POPULATION = 20  # contexts; fewer give no reference to be among the best quarter of
 SD_FLOOR = 0.1  # of the zone's size: a belief narrower than this is not to be had from a finite model
 
 
@@ -42,7 +44,6 @@ class Staker:
 
     def __init__(self, study: Study, cell: VirtualCell, classes: Mapping[str, str]) -> None:
         self.study, self.cell, self.classes = study, cell, dict(classes)
-        self._populations: dict[str, tuple[Population, ...]] = {}
         self._noise = _reading_noise(study)
 
     def stake(self, hypotheses: Sequence[Hypothesis]) -> list[Stake]:
@@ -157,10 +158,20 @@ class Staker:
 
     def populations(self, arm: Arm) -> tuple[Population, ...]:
         """Mean and sd of the reading over the training contexts, one for each screen that has >= 20 of them."""
-        name = arm.perturbations[0].name
-        if name not in self._populations:
-            self._populations[name] = tuple(_populations(self.study, name))
-        return self._populations[name]
+        return self._populations.get(arm.perturbations[0].name, ())
+
+    @cached_property
+    def _populations(self) -> dict[str, tuple[Population, ...]]:
+        from ..world_model.data.gdsc import drug_scale
+
+        scale = drug_scale(self.study.dataset, self.study.train, readout=self.study.goal.readouts[0].readout.variable)
+        found: dict[str, tuple[Population, ...]] = {}
+        for row in scale.reset_index().to_dict("records"):
+            if row["n"] >= LEAST_POPULATION and row["sd"] > 0:
+                name, block = str(row["perturbation"]), str(row["batch"])
+                one = Population(mean=float(row["mean"]), sd=float(row["sd"]), n=int(row["n"]), block=block)
+                found[name] = (*found.get(name, ()), one)
+        return found
 
 
 @dataclass(frozen=True)
@@ -248,21 +259,6 @@ def refutation(readout: Readout, h: Hypothesis, delta0: float, has_controls: boo
     side = "below" if h.direction == "up" else "above"
     edge = delta0 if h.direction == "up" else -delta0
     return f"replicate wells whose {readout.variable} contrast stays {side} {edge:+g} {readout.unit}"
-
-
-def _populations(study: Study, name: str) -> list[Population]:
-    wells = study.dataset.wells
-    obs = wells.obs.iloc[study.train]
-    rows = study.train[(obs["perturbation"].astype(str) == name).to_numpy()]
-    column = list(wells.var_names).index(study.goal.readouts[0].readout.variable)
-    values = np.asarray(wells.X[rows, column], dtype=float).ravel()
-    blocks = wells.obs["batch"].astype(str).to_numpy()[rows]
-    found = []
-    for block in sorted(set(blocks)):
-        x = values[(blocks == block) & np.isfinite(values)]
-        if len(x) >= 20 and x.std() > 0:
-            found.append(Population(mean=float(x.mean()), sd=float(x.std(ddof=1)), n=len(x), block=block))
-    return found
 
 
 def _reading_noise(study: Study) -> ReplicateNoise | None:

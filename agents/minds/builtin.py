@@ -25,7 +25,9 @@ class BuiltinMind:
     def understand(self, question: str, briefing: Briefing) -> Goal:
         """Raises BadInput where neither a context nor a readout of the data set can be found."""
         if not question.strip():
-            raise BadInput("The question is empty", cure='ask in plain words, as in: cytocrux ask "Which MEK inhibitor …"')
+            raise BadInput(
+                "The question is empty", cure='ask in plain words, as in: cytocrux ask "Which MEK inhibitor …"'
+            )
         viability = any(r.modality == "viability" for r in briefing.readouts)
         pairs = any("+" in p for p in briefing.perturbations)
         intent = questions.intent_of(question, viability=viability, has_pairs=pairs)
@@ -98,10 +100,12 @@ class BuiltinMind:
         if viability:
             readout = next(r for r in briefing.readouts if r.modality == "viability")
             return [ReadoutGoal(readout=readout, direction="down")]
-        named = questions.readouts_in(question, briefing.readouts)
+        named = questions.readouts_in(questions.without_classes(question), briefing.readouts)
         if not named:
             some = ", ".join(r.variable for r in briefing.readouts[:12])
-            raise BadInput(f"The question names no readout of {briefing.dataset}", cure=f"name one, for instance {some}")
+            raise BadInput(
+                f"The question names no readout of {briefing.dataset}", cure=f"name one, for instance {some}"
+            )
         direction = questions.direction_in(question)
         if direction is None:
             direction = "up"

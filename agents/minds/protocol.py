@@ -31,7 +31,8 @@ class Briefing(Frozen):
 class Mind(Protocol):
     """A mind names itself and takes two kinds of decision."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def understand(self, question: str, briefing: Briefing) -> Goal:
         """Raises BadInput when the question cannot be placed at all."""
