@@ -22,6 +22,7 @@ SCALES = {
 # already relative to the plate's controls: no control wells are needed
 RELATIVE = re.compile(r"^(ln_?)?(ic50|gr50|ec50|gi50)(_um)?$|^auc$|^aac$|^viability$", re.IGNORECASE)
 LINEAR_MAX, LINEAR_SPREAD, LOG_MAX = 50.0, 8.0, 25.0
+COUNT_READOUTS = 20  # whole numbers of fewer readouts are intensities rather than sequencing counts
 
 
 def is_relative(readouts: list[str]) -> bool:
@@ -63,7 +64,7 @@ def to_additive(
             f"The readings are said to be {scale} but some are negative", why="a linear reading cannot be",
             cure="Say scale 'log2' if they are logarithms",
         )  # fmt: skip
-    if scale == "counts" or (not scale and linear and _whole(X)):
+    if scale == "counts" or (not scale and linear and len(readouts) >= COUNT_READOUTS and _whole(X)):
         total = np.nansum(X, axis=1, keepdims=True)
         note = Note("changed", X.size, "readings", "counts to ln(1 + counts per 10,000)")
         return np.log1p(X / np.where(total > 0, total, 1.0) * 1e4), "log1p", [note]

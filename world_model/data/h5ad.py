@@ -33,7 +33,7 @@ def read_h5ad(path: Path) -> tuple[pd.DataFrame, NDArray[np.float64], pd.DataFra
 
     try:
         data = anndata.read_h5ad(path, backed="r")
-    except (OSError, KeyError, AttributeError, TypeError, ValueError, anndata.io.AnnDataReadError) as error:
+    except (OSError, KeyError, AttributeError, TypeError, ValueError) as error:
         raise BadInput(
             f"{path.name} cannot be opened as AnnData", why=_first_line(error) or "it is truncated or another format",
             cure="Copy or download the file again, or write it with AnnData.write_h5ad",
