@@ -7,9 +7,10 @@ block with mean c_b over m_b wells:
     se^2  = s_t^2 / n + sum_b (n_b / n)^2 s_c^2 / m_b      s_t, s_c: sd of a well within its block
     se^2  = s_d^2 / n                                      where no block holds two wells alike (paired)
 
-Variances are moderated, s^2 = (ssd + d0 s0^2) / (df + d0): s0^2 is pooled over all conditions of the readout
-and d0 = 4 prior degrees of freedom (the form of Smyth 2004, doi:10.2202/1544-6115.1027), so that two
-replicates that agree by chance do not pass for a precise measurement.
+Where the data set knows that arms of equal truth differ by more than their wells do (layout; ``arm_sd`` in
+``wells.var``), arm_sd^2 is added. Variances are moderated, s^2 = (ssd + d0 s0^2) / (df + d0): s0^2 is pooled
+over all conditions of the readout and d0 = 4 prior degrees of freedom (the form of Smyth 2004,
+doi:10.2202/1544-6115.1027), so that two replicates that agree by chance do not pass for a precise measurement.
 Where a data set has no controls (GDSC), delta is the mean reading itself and c_b = 0; readings of different
 blocks then have no common reference, so each batch is a condition of its own, named in the column ``batch``.
 """
@@ -85,6 +86,8 @@ def effects(dataset: Dataset, rows: NDArray[np.int64] | None = None) -> Conditio
         delta, n = T.mean, T.n
         with np.errstate(divide="ignore", invalid="ignore"):
             variance = _moderated(T.ssd, _df(T.n), noise_sd(dataset, rows) ** 2) / n
+    if "arm_sd" in dataset.wells.var:
+        variance = variance + dataset.wells.var["arm_sd"].to_numpy(float) ** 2
     ids = obs.index.to_numpy()[treated]
     order = np.argsort(group, kind="stable")
     parts = np.split(ids[order], np.cumsum(np.bincount(group, minlength=len(conditions)))[:-1])

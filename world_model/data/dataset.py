@@ -17,7 +17,8 @@ replicate        category    label of the replicate within its batch
 A combination whose parts have different doses also has ``doses`` ("0.5+1", in the order of the names).
 
 ``wells.X`` is float64 ``(wells, readouts)`` on an additive scale, NaN = not measured.
-``wells.var`` has ``modality`` and ``unit``; ``wells.uns["cytocrux"]`` is a ``DatasetInfo`` as dict.
+``wells.var`` has ``modality`` and ``unit``, and where known ``arm_sd``, the sd between arms of equal truth that
+replicate wells do not show (position on the plate or slide); ``wells.uns["cytocrux"]`` is a ``DatasetInfo`` as dict.
 """
 
 from __future__ import annotations

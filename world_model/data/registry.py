@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import DataUnavailable, UnknownName
 from .dataset import Dataset
-from .fetch import OFFLINE_CURE, cache_dir, data_dir
+from .fetch import OFFLINE_CURE, cache_dir, data_dir, verify
 
 SUFFIXES = (".h5ad", ".csv", ".tsv", ".parquet")
 
@@ -70,7 +70,7 @@ def load(name_or_path: str, *, cache: Path | None = None) -> Dataset:
     """Wells of a registered data set ("gdsc", "rppa", "norman", "simulated") or of the user's own file.
 
     Raises UnknownName for a name nobody knows, DataUnavailable where the data are neither here nor
-    reachable, BadInput for a file that cannot be used.
+    reachable, Corrupt where a file is not the one registered, BadInput for a file that cannot be used.
     """
     path = Path(name_or_path).expanduser()
     if path.suffix.lower() in SUFFIXES or (path.exists() and path.is_file()):
@@ -85,6 +85,8 @@ def load(name_or_path: str, *, cache: Path | None = None) -> Dataset:
             cure=f"Put {', '.join(chosen.files)} into the folder {chosen.folder!r} under CYTOCRUX_DATA_DIR, "
             "or try --data simulated",
         )  # fmt: skip
+    if local and chosen.sha256 and len(chosen.files) == 1:
+        verify(local / chosen.files[0], chosen.sha256)
     return chosen.loader(local, cache_dir(cache))
 
 

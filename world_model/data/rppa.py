@@ -1,7 +1,8 @@
 """HMS LINCS 20218: phospho- and total proteins of BRAF-mutant melanoma lines under RAF and MEK inhibitors.
 
 One well here is one lysate. The table's eight "replicates" are four lysates printed twice, and most slides
-were scanned twice; both are readings of the same lysate and are averaged (decision 0002 gives the figures).
+were scanned twice; both are readings of the same lysate and are averaged. What a lysate has more or less of in
+all markers alike is its loading and is taken off (decision 0002 gives the figures).
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ MARKERS = {
     "p-Histone H3(S10)": "pH3(S10)",
     "p27 Kip1": "p27",
 }
+# off the RAF-MEK-ERK-RSK-S6 chain: their median over a lysate is its loading
+REFERENCE = ("pAMPK(T172)", "pJNK(T183/Y185)", "pP38(T180/Y182)", "pNFKB(S536)", "cPARP", "pmTOR(S2448)",
+             "pHSP27(S82)", "pAKT(T308)", "pAKT(S473)")  # fmt: skip
+ARM_SD = 0.17  # log2; sd between arms of equal truth (layout), seen on inert doses
 TOTAL = ("cJun", "Bim", "cPARP", "p27")
 COLUMNS = {
     "Small Molecule Name": "perturbation",
@@ -80,7 +85,9 @@ def from_table(raw: pd.DataFrame, *, source: str) -> Dataset:
     logs = _centre_on_control(pd.DataFrame(np.log2(ratios.where(ratios > 0))), spots)
     logs[spots["scanner"].str.startswith("Odyssey")] *= ODYSSEY_GAIN
     by_scan = pd.concat([spots, logs], axis=1).groupby([*LYSATE, "scanner"], sort=True)[list(logs.columns)].mean()
-    table = by_scan.groupby(level=LYSATE, sort=True).mean().reset_index()
+    lysates = by_scan.groupby(level=LYSATE, sort=True).mean()
+    lysates = lysates.sub(lysates[list(REFERENCE)].median(axis=1).fillna(0.0), axis=0)
+    table = lysates.reset_index()
     control = (table["perturbation"] == CONTROL).to_numpy()
     replicate = table["pair"] + 4 * (table["position"] - 1)
     obs = pd.DataFrame(
@@ -98,7 +105,11 @@ def from_table(raw: pd.DataFrame, *, source: str) -> Dataset:
     )  # fmt: skip
     X = table[list(logs.columns)].to_numpy(float)
     var = pd.DataFrame(
-        {"modality": ["proteome" if n in TOTAL else "phosphoproteome" for n in logs.columns], "unit": "log2FC"},
+        {
+            "modality": ["proteome" if n in TOTAL else "phosphoproteome" for n in logs.columns],
+            "unit": "log2FC",
+            "arm_sd": ARM_SD,
+        },
         index=pd.Index(logs.columns),
     )
     info = DatasetInfo(
@@ -111,6 +122,7 @@ def from_table(raw: pd.DataFrame, *, source: str) -> Dataset:
     notes = (
         Note("used", len(raw), "spots", "each print and scan of a slide"),
         Note("changed", len(table), "wells made of them", "two prints and up to two scans of one lysate averaged"),
+        Note("changed", len(table), "wells' loading", "minus the median of nine markers off the RAF-S6 chain"),
         Note("dropped", unmeasured, "readings", "removed by the releasing laboratory: outlier or unreliable antibody"),
     )
     return Dataset("rppa", build_wells(obs, X, var, info), DataReport(source, notes))
