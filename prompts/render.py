@@ -63,8 +63,10 @@ def data(value: object, label: str = "data") -> str:
 
 def clean(text: str) -> str:
     """Text without characters that nobody sees: controls, zero-width, direction marks, tags, private use."""
-    kept = (c for c in text.replace("\r\n", "\n").replace("\r", "\n"))
-    return "".join(c for c in kept if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs", "Cn"))
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.replace("\n", "").isprintable():  # the common case, and quick
+        return text
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs", "Cn"))
 
 
 def _items(value: object) -> list[object]:

@@ -123,8 +123,7 @@ def _kind(
 def _mechanism(proposal: HypothesisReply, words: Vocabulary, refusals: Refusals) -> str:
     """The chain in words, from its resolved steps, and those sentences of the reason that may stay."""
     steps = [s for edge in proposal.mechanism if (s := _step(edge, words, refusals))]
-    phrases = [n for n in (*words.perturbations.known, *words.readouts.known) if not n.isalnum()]
-    reason, cut = keep_grounded(proposal.reason, lambda token: _known(token, words), phrases)
+    reason, cut = keep_grounded(proposal.reason, lambda token: _known(token, words), words.phrases)
     refusals.cut += cut
     return ". ".join(filter(None, ["; ".join(steps), reason]))[:600]
 

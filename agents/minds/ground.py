@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ...prompts.render import clean
@@ -47,20 +47,18 @@ class Refusals:
             self.notes.append(clean(str(text))[:300])
 
 
-def keep_grounded(text: str, known: Callable[[str], bool], phrases: Iterable[str] = ()) -> tuple[str, int]:
+def keep_grounded(text: str, known: Callable[[str], bool], phrases: re.Pattern[str]) -> tuple[str, int]:
     """(the sentences that may stay, how many were cut).
 
-    known: does a token name something in the vocabulary? phrases: known names of several words.
+    known: does a token name something in the vocabulary? phrases: matches known names of several words.
     """
-    known_phrases = sorted(phrases, key=len, reverse=True)
     sentences = [s.strip() for s in _SENTENCE.split(clean(text)) if s.strip()]
-    kept = [s for s in sentences if _may_stay(s, known, known_phrases)]
+    kept = [s for s in sentences if _may_stay(s, known, phrases)]
     return " ".join(kept), len(sentences) - len(kept)
 
 
-def _may_stay(sentence: str, known: Callable[[str], bool], phrases: list[str]) -> bool:
-    for phrase in phrases:
-        sentence = re.sub(re.escape(phrase), " ", sentence, flags=re.I)
+def _may_stay(sentence: str, known: Callable[[str], bool], phrases: re.Pattern[str]) -> bool:
+    sentence = phrases.sub(" ", sentence)
     if any(rule.search(sentence) for rule in (_VERDICT, _NUMBER_WORDS, _CODE)):
         return False
     tokens = [t.strip(".-/+") for t in _TOKEN.findall(sentence)]

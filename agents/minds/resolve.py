@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from ...world_model.errors import UnknownName
 from ...world_model.vocabulary import Readout
@@ -15,6 +16,7 @@ _GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsi
           "μ": "mu", "σ": "sigma", "τ": "tau", "ω": "omega"}  # fmt: skip
 
 
+@lru_cache(maxsize=65536)  # the same long lists come with every decision
 def plain(name: str) -> str:
     """A name for comparison: letters and digits only, no case, Greek letters spelled out."""
     text = unicodedata.normalize("NFKC", name).casefold()
@@ -29,6 +31,9 @@ class Names:
         self.known = tuple(dict.fromkeys(known))
         self.kind = kind
         self._exact = set(self.known)
+        self._by_letter: dict[str, list[str]] = {}
+        for name in self.known:
+            self._by_letter.setdefault(name[:1].lower(), []).append(name)
         self._by_plain: dict[str, set[str]] = {}
         for name in self.known:
             self._by_plain.setdefault(plain(name), set()).add(name)
@@ -43,7 +48,13 @@ class Names:
         found = self._by_plain.get(plain(text), set())
         if len(found) == 1:
             return next(iter(found))
-        raise UnknownName(text[:80], kind=self.kind, known=found or _near_in(text, self.known))
+        raise UnknownName(text[:80], kind=self.kind, known=found or self.near(text))
+
+    def near(self, text: str) -> Sequence[str]:
+        """Where near names are looked for: all of a short list; of a long one, same first letter, like length."""
+        if len(self.known) <= 100:
+            return self.known
+        return [n for n in self._by_letter.get(text[:1].lower(), ()) if abs(len(n) - len(text)) <= 3]
 
     def __contains__(self, text: str) -> bool:
         return text in self._exact or len(self._by_plain.get(plain(text), ())) == 1
@@ -93,8 +104,16 @@ class Vocabulary:
         for names in (*self.tokens, self.classes):
             if text in names:
                 return names.find(text)
-        near = [n for names in self.tokens for n in _near_in(text, names.known)]
+        near = [n for names in self.tokens for n in names.near(text)]
         raise UnknownName(text[:80], kind="gene, compound or readout", known=near)
+
+    @cached_property
+    def phrases(self) -> re.Pattern[str]:
+        """Matches the known names that are more than one word of letters and digits."""
+        names = (
+            n for kind in (self.perturbations, self.readouts, self.contexts) for n in kind.known if not n.isalnum()
+        )
+        return re.compile("|".join(re.escape(n) for n in sorted(names, key=len, reverse=True)) or r"(?!)", re.I)
 
     @property
     def tokens(self) -> tuple[Names, ...]:
@@ -115,14 +134,6 @@ class Vocabulary:
     def readout(self, text: str) -> Readout:
         name = self.readouts.find(text)
         return next(r for r in self._briefing.readouts if r.variable == name)
-
-
-def _near_in(text: str, known: Sequence[str]) -> Sequence[str]:
-    """Where near names are looked for: all of a short list, of a long one those with the same first letter."""
-    if len(known) <= 1000:
-        return known
-    first, size = text[:1].lower(), len(text)
-    return [n for n in known if n[:1].lower() == first and abs(len(n) - size) <= 3]
 
 
 def shortlist(names: Iterable[str], text: str, most: int) -> list[str]:
