@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..knowledge.claims import ArmRequest, Claim, Prediction
 from ..world_model.errors import UnknownName
-from ..world_model.vocabulary import Context
+from ..world_model.vocabulary import Context, content_hash
 from .goal import Goal, Hypothesis
 from .prioritise import Bundle, Weighed, bundles, pick
 from .staking import Stake
@@ -64,15 +64,15 @@ def with_patient(goal: Goal, patient: Patient | None, dataset: Dataset) -> Goal:
     if patient is None:
         return goal
     update: dict[str, Any] = {
-        "context": patient.context,
+        "context": _named(patient),
         "exclusions": (*goal.exclusions, *patient.exclusions),
         "unplaced": goal.unplaced,
     }
     assumptions = [*goal.assumptions, *patient.notes]
     if patient.surrogate:
-        line = _line(patient.surrogate, dataset.contexts)
+        line = _stand_in(patient.surrogate, dataset, assumptions)
         update["surrogate"] = line
-        update["context"] = _filled(patient.context, line, dataset)
+        update["context"] = _filled(update["context"], line, dataset)
         assumptions.append(
             f"{line} stands in for the patient in the lab. Where the table is silent on a gene, the line's untreated "
             "profile is used; its drug responses are hidden until the lab reveals them."
@@ -139,6 +139,8 @@ def _panel(session: Session, stakes: Sequence[Stake], states: dict[str, ClaimSta
         for name, s in by_name.items()
         if name not in tried and not session.excluded(name) and name in session.classes
     ]
+    if not candidates:
+        return []
     held = [session.classes.get(name_of(c.claim), UNKNOWN) for c in standing]
     least = min(session.goal.min_classes, len({c.mechanism_class for c in candidates} | set(held)))
     items = choose_panel(candidates, n=free, min_classes=max(1, least), held=held)
@@ -174,6 +176,23 @@ def _filled(context: Context, line: str, dataset: Dataset) -> Context:
     if table is not None and line in table.index:
         expression = {str(g): float(v) for g, v in table.loc[line].items()} | expression
     return context.model_copy(update={"expression": expression, "mutations": mutations})
+
+
+def _named(patient: Patient) -> Context:
+    """The patient's context under a name of its own: another table is another patient, in the same ledger too."""
+    told = content_hash([patient.context.model_dump(mode="json"), patient.surrogate])
+    return patient.context.model_copy(update={"name": f"{patient.context.name}-{told[:4]}"})
+
+
+def _stand_in(name: str, dataset: Dataset, assumptions: list[str]) -> str:
+    """The line of the data set by that name; in a simulated screen, where no real line is, its first."""
+    try:
+        return _line(name, dataset.contexts)
+    except UnknownName:
+        if dataset.name != "simulated":
+            raise
+        assumptions.append(f"{name} is a real line and this screen is simulated: {dataset.contexts[0]} plays its part.")
+        return dataset.contexts[0]
 
 
 def _line(name: str, contexts: Sequence[str]) -> str:

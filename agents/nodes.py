@@ -54,10 +54,18 @@ class Nodes:
         return {"cycle": 0}
 
     def recall(self, state: LoopState) -> LoopState:
-        """Take up what the ledger already knows of this context, so that nothing settled is tested twice."""
-        known = [c for c in self.s.states().values() if c.claim.contrast.arms[0].context == self.s.goal.context.name]
+        """Take up what the ledger knows of this context and readout, so that nothing settled is tested twice."""
+        s, goal = self.s, self.s.goal
+        readouts = {g.readout.variable for g in goal.readouts}
+        known = [
+            c.claim
+            for c in s.states().values()
+            if c.claim.contrast.arms[0].context == goal.context.name and c.claim.readout.variable in readouts
+        ]
+        for claim in known:
+            s.record("claim_proposed", {"claim": claim.model_dump(mode="json")}, f"claim:{claim.id}")
         if known:
-            self.s.say(f"recalled {len(known)} claims on {self.s.goal.context.name} from the ledger")
+            s.say(f"recalled {len(known)} claims on {goal.context.name} from the ledger")
         return {}
 
     def hypothesise(self, state: LoopState) -> LoopState:

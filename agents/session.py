@@ -48,6 +48,7 @@ class Session:
     say: Say = lambda _: None
     replay_llm: Path | None = None
     _cells: dict[str, VirtualCell] = field(default_factory=dict)
+    _replayed: tuple[int, dict[str, ClaimState]] | None = None
 
     @cached_property
     def artefacts(self) -> Artefacts:
@@ -123,10 +124,13 @@ class Session:
         self.ledger.append(kind, payload, campaign=self.campaign, key=f"{self.campaign}/{key}")
 
     def states(self) -> dict[str, ClaimState]:
-        """Every claim of the whole ledger with its computed status."""
+        """Every claim of the whole ledger with its computed status; replayed again only when the ledger has grown."""
         from ..knowledge.status import replay
 
-        return replay(self.ledger.events())
+        head, _ = self.ledger.head()
+        if self._replayed is None or self._replayed[0] != head:
+            self._replayed = (head, replay(self.ledger.events()))
+        return self._replayed[1]
 
     def my_claims(self) -> list[str]:
         """Ids of the claims this campaign staked, in order."""
