@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ..knowledge.status import ClaimState
     from ..world_model.cell import VirtualCell
     from ..world_model.data.dataset import Dataset
+    from .minds.llm import DecisionRecord
     from .patient import Patient
 
 Say = Callable[[str], None]
@@ -109,15 +110,30 @@ class Session:
     def mind(self) -> Mind:
         if self.spec.llm is None:
             return self.builtin
+        from .llm.budget import Spent
         from .llm.client import open_client
         from .minds.llm import LLMMind
 
-        client = open_client(self.spec.llm.url, self.spec.llm.model, usd=self.spec.budget.usd)
+        decisions = [e.payload for e in self.ledger.events(kind="mind_decision", campaign=self.campaign)]
+        earlier = Spent(
+            calls=sum(d["attempts"] for d in decisions),
+            tokens_in=sum(d["tokens_in"] for d in decisions),
+            tokens_out=sum(d["tokens_out"] for d in decisions),
+        )
+        client = open_client(
+            self.spec.llm.url,
+            self.spec.llm.model,
+            usd=self.spec.budget.usd,
+            record=self.workspace / "llm" / self.campaign,
+            earlier=earlier,
+        )
         return LLMMind(client, self.builtin, self._record_decision)
 
-    def _record_decision(self, record: Any) -> None:
-        payload = record.model_dump(mode="json")
-        self.record("mind_decision", payload, f"mind:{content_hash(payload)[:16]}")
+    def _record_decision(self, record: DecisionRecord) -> None:
+        number = sum(1 for _ in self.ledger.events(kind="mind_decision", campaign=self.campaign))
+        self.record("mind_decision", record.model_dump(mode="json"), f"mind:{number}")
+        if record.fallback:
+            self.say(f"the language model could not {record.decision}: {record.reason}; the built-in mind decides")
 
     def record(self, kind: str, payload: dict[str, Any], key: str) -> None:
         """Append to the ledger under this campaign; the same key twice is one event."""
