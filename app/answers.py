@@ -60,10 +60,22 @@ def show_answer(record: Record) -> None:
     say(f"Claims: {counts or 'none'}. Wells: {record.wells}. Research use only; not medical advice.")
 
 
+def show_claims(record: Record) -> None:
+    """One row a tested claim."""
+    rows = [
+        (c.short, measured(c.theory.mean if c.theory else None, ""),
+         measured(c.measured.estimate if c.measured else None, c.unit), str(len(c.wells)), c.status)
+        for c in record.tested
+    ]  # fmt: skip
+    table(("Claim so far", "Predicted", "Measured", "Wells", "Status"), rows, wide=("Claim so far",))
+
+
 def show_next(outcome: Outcome, record: Record, workspace: Path) -> None:
     """What to type so that an unfinished campaign goes on."""
     here = f" --workspace {workspace}"
     campaign = outcome.campaign
+    if outcome.state != "done" and record.tested:
+        show_claims(record)
     if outcome.state == "waiting_for_review":
         for design in record.pending:
             show_design(design.model_dump(mode="json"), record)

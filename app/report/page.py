@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from typing import Any
 
 from ..console import share
@@ -16,6 +15,7 @@ from .panel import finding_rows, panel_rows
 from .record import ClaimRecord, Record, moment, survivors
 
 FDR = 0.1
+OPEN_CARDS = 8  # the rest opens with a click
 STATUS_GLYPH = {
     "corroborated": "✓", "falsified": "✕", "undecided": "?", "testing": "…", "conflict": "!", "undermined": "!",
     "registered": "○", "proposed": "○",
@@ -52,6 +52,8 @@ def render(record: Record, provenance: Provenance) -> str:
         successors={c.claim.revises: c for c in record.claims if c.claim.revises},
         **plan(record),
         fdr=FDR,
+        open_cards=OPEN_CARDS,
+        alarming=("falsified", "conflict", "undermined"),
         survivors=survivors(record.claims, FDR),
         glossary=GLOSSARY,
         glyph=STATUS_GLYPH,
@@ -63,7 +65,7 @@ def tiles(record: Record) -> list[dict[str, str]]:
     tally = record.tally
     undecided = sum(tally.get(s, 0) for s in ("undecided", "testing"))
     allowed = record.budget.get("wells")
-    cost = f"{record.tokens:,} language-model tokens" if record.tokens else "no language model used"
+    cost = f"{record.tokens:,} tokens" if record.tokens else "no language model"
     rows = [
         ("corroborated", str(tally.get("corroborated", 0)), "claims that held", "good"),
         ("falsified", str(tally.get("falsified", 0)), "claims given up", "bad"),
@@ -83,8 +85,15 @@ def plan(record: Record) -> dict[str, Any]:
     excluded = [(e.what, e.because) for e in goal.exclusions] if goal else []
     excluded += [pair for e in said.get("excluded") or () if (pair := _exclusion(e)) not in excluded]
     assumptions = _distinct(goal.assumptions if goal else (), said.get("assumptions") or ())
-    unused = _distinct(goal.unplaced if goal else (), said.get("unplaced") or (), said.get("unused_fields") or ())
-    return {"goal_text": goal_text(record), "excluded": excluded, "assumptions": assumptions, "unused": unused}
+    fields = _distinct(said.get("unused_fields") or ())
+    words = [w for w in _distinct(goal.unplaced if goal else (), said.get("unplaced") or ()) if w not in fields]
+    return {
+        "goal_text": goal_text(record),
+        "excluded": excluded,
+        "assumptions": assumptions,
+        "fields": fields,
+        "words": words,
+    }
 
 
 def goal_text(record: Record) -> str:
@@ -120,7 +129,7 @@ def number(value: float | None, digits: int = 3) -> str:
     """A number for people: real minus sign, at most ``digits`` figures; an em dash for None."""
     if value is None or not math.isfinite(value):
         return "—"
-    return f"{value:.{digits}g}".replace("-", "−")
+    return f"{value:.{digits}g}".replace("-", "−") if value else "0"
 
 
 def pretty(text: str) -> str:
@@ -141,17 +150,16 @@ def when(text: str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """ "42 s", "3 min 20 s", "2 h 5 min"."""
+    """ "42 s", "3 min 20 s", "12 min", "2 h 5 min"."""
     if seconds is None:
         return "—"
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
+    if minutes < 10:
         return f"{minutes} min {rest} s"
-    whole = timedelta(minutes=minutes)
-    hours, minutes = divmod(int(whole.total_seconds()) // 60, 60)
-    return f"{hours} h {minutes} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def short_hash(text: str | None, length: int = 12) -> str:

@@ -21,7 +21,8 @@ from .record import minus
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .record import ClaimRecord
+    from ...knowledge.claims import Belief
+    from .record import ClaimRecord, Measured
 
 # colour in the drawing -> CSS variable in the page (palette of Okabe and Ito, safe for colour-blind readers)
 INK, FAINT, GRID, PAPER = "#010101", "#020202", "#030303", "#040404"
@@ -45,7 +46,7 @@ def versus(claim: ClaimRecord) -> str:
         return ""
     theory, sceptic, found = claim.prediction.theory, claim.prediction.sceptic, claim.measured
     low, high = _span(claim)
-    with _figure(4.9, 2.35, f"versus{claim.id}") as (figure, axes):
+    with _figure(4.9, 2.35, f"versus{claim.id}", margins=(0.06, 0.06, 0.45, 0.24)) as (figure, axes):
         x = np.linspace(low, high, 400)
         _regions(axes, claim, low, high)
         for belief, colour, name in ((sceptic, SCEPTIC, "sceptic"), (theory, THEORY, "prediction")):
@@ -83,7 +84,7 @@ def e_path(claim: ClaimRecord) -> str:
         ("for the claim", [1.0, *(s.e_for for s in claim.path)], FOR, "o", "-"),
         ("against it", [1.0, *(s.e_against for s in claim.path)], AGAINST, "s", "--"),
     )
-    with _figure(4.9, 2.35, f"path{claim.id}", pad_right=0.85) as (figure, axes):
+    with _figure(4.9, 2.35, f"path{claim.id}", margins=(0.62, 0.95, 0.45, 0.12)) as (figure, axes):
         axes.set_yscale("log")
         axes.axhline(goal, color=INK, lw=1, ls=":")
         shown = [[min(max(v, E_FLOOR), E_CEILING) for v in values] for _, values, *_ in series]
@@ -120,7 +121,7 @@ def overview(claims: Sequence[ClaimRecord]) -> str:
     tested = [(c, t, m) for c in claims if (t := c.theory) is not None and (m := c.measured) is not None]
     if not tested:
         return ""
-    low, high = -2.5, 4.5
+    low, high = _common_span(tested)
     with _figure(9.6, 0.62 + 0.29 * len(tested), "overview") as (figure, axes):
         axes.axvspan(low, 0, color=AGAINST, alpha=0.07, lw=0)
         axes.axvspan(1, high, color=FOR, alpha=0.08, lw=0)
@@ -139,8 +140,18 @@ def overview(claims: Sequence[ClaimRecord]) -> str:
         axes.set_xticks([0, 1], ["denial's\nboundary", "claim's\nboundary"], fontsize=SMALL, color=INK)
         axes.axvline(0, color=AGAINST, lw=1)
         axes.axvline(1, color=FOR, lw=1)
-        axes.text(low + 0.05, -0.68, "the denial holds here", fontsize=SMALL, color=AGAINST, va="center")
-        axes.text(high - 0.05, -0.68, "the claim holds here", fontsize=SMALL, color=FOR, va="center", ha="right")
+        axes.text(
+            low + 0.007 * (high - low), -0.68, "the denial holds here", fontsize=SMALL, color=AGAINST, va="center"
+        )
+        axes.text(
+            high - 0.007 * (high - low),
+            -0.68,
+            "the claim holds here",
+            fontsize=SMALL,
+            color=FOR,
+            va="center",
+            ha="right",
+        )
         axes.tick_params(axis="y", length=0)
         axes.spines["bottom"].set_visible(False)
         return _svg(figure, f"Predicted and measured values of {len(tested)} tested claims on one scale.")
@@ -179,6 +190,13 @@ def short_number(value: float) -> str:
     if 1e-4 <= abs(value) < 999_999.5:
         return f"{value:,.0f}" if abs(value) >= 99.5 else f"{value:.2g}"
     return f"{digits}×10{_raised(int(power))}"
+
+
+def _common_span(tested: Sequence[tuple[ClaimRecord, Belief, Measured]]) -> tuple[float, float]:
+    """Limits of the common scale that show every estimate and every predicted mean, within reason."""
+    points = [-1.0, 2.0, *(c.scaled(v) for c, theory, found in tested for v in (theory.mean, found.estimate))]
+    margin = 0.12 * (max(points) - min(points))
+    return max(min(points) - margin, -10.0), min(max(points) + margin, 12.0)
 
 
 def _span(claim: ClaimRecord) -> tuple[float, float]:
@@ -284,14 +302,15 @@ def _null_locator() -> Any:
 
 
 @contextmanager
-def _figure(width: float, height: float, salt: str, pad_right: float = 0.0) -> Iterator[tuple[Any, Any]]:
+def _figure(
+    width: float, height: float, salt: str, margins: tuple[float, float, float, float] | None = None
+) -> Iterator[tuple[Any, Any]]:
     """A figure (inches) without pyplot's global state; ids in its SVG depend on ``salt`` alone.
 
-    pad_right: inches kept free for labels beside the axes.
+    margins: inches left, right, below, above the axes; without them they are fitted, which takes twice the time.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     style: Any = {
         "svg.fonttype": "none", "svg.hashsalt": salt, "font.size": SMALL, "font.family": "sans-serif",
@@ -302,9 +321,13 @@ def _figure(width: float, height: float, salt: str, pad_right: float = 0.0) -> I
         "axes.facecolor": "none", "axes.unicode_minus": True, "ytick.major.size": 0,
     }  # fmt: skip
     with mpl.rc_context(style):
-        layout = ConstrainedLayoutEngine(w_pad=0.04, h_pad=0.04, rect=(0, 0, 1 - pad_right / width, 1))
-        figure = Figure(figsize=(width, height), layout=layout)
-        yield figure, figure.add_subplot()
+        figure = Figure(figsize=(width, height), layout=None if margins else "constrained")
+        if margins is None:
+            yield figure, figure.add_subplot()
+            return
+        left, right, below, above = margins
+        box = (left / width, below / height, (width - left - right) / width, (height - below - above) / height)
+        yield figure, figure.add_axes(box)
 
 
 def _svg(figure: Any, description: str) -> str:

@@ -349,4 +349,4 @@ def moment(text: str) -> datetime:
 
 def minus(value: float) -> str:
     """The number with a real minus sign."""
-    return f"{value:g}".replace("-", "−")
+    return f"{value:g}".replace("-", "−") if value else "0"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cytocrux.app.report import build, read, write_report
-from cytocrux.app.report.page import many, pretty
+from cytocrux.app.report.page import duration, many, number, pretty
 from cytocrux.knowledge.ledger import Ledger
 from cytocrux.knowledge.status import replay
 from cytocrux.world_model.errors import BadInput, UnknownName
@@ -65,7 +65,8 @@ def test_every_claim_stands_on_the_page_with_its_replayed_status(finished: Path,
     }  # fmt: skip
     for claim_id, state in states.items():
         at = page.index(f'id="{claim_id}"')
-        badge = re.search(r'class="badge (\w+)"', page[at:])
+        row = max(page.rfind("<details", 0, at), page.rfind("<tr", 0, at))
+        badge = re.search(r'class="badge (\w+)"', page[row:])
         assert badge is not None and badge[1] == state.status
         assert pretty(state.claim.sentence) in visible(page)
 
@@ -87,7 +88,7 @@ def test_numbers_on_a_card_are_the_evidence(finished: Path, page: str) -> None:
     evidence = state.evidence
     assert evidence is not None and evidence.ci_low is not None
     at = page.index(f'id="{state.claim.id}"')
-    card = visible(page[at : page.index("</article>", at)])
+    card = visible(page[at : page.index("How it was tested", at)])
     assert f"Measured {evidence.estimate:.3g} z".replace("-", "−") in card
     assert f"{evidence.ci_low:.3g}".replace("-", "−") in card
     assert "at most 4 an arm" in card and "62%" in card
@@ -147,6 +148,8 @@ def test_an_unknown_campaign_and_a_bad_folder_are_refused(workspace: Path) -> No
 
 def test_words() -> None:
     assert pretty("z <= -0.67, by +1 (C-3 stays)") == "z ≤\u00a0−0.67, by +1 (C-3 stays)"
+    assert (number(-0.0), number(-0.67), number(None)) == ("0", "−0.67", "—")
+    assert [duration(s) for s in (0.4, 148, 690, 7500)] == ["0 s", "2 min 28 s", "12 min", "2 h 5 min"]
     assert (many(1, "well"), many(1234, "well")) == ("1 well", "1,234 wells")
 
 
