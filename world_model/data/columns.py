@@ -42,7 +42,8 @@ CONTROL_NAMES = frozenset(
 )  # fmt: skip
 KINDS: dict[str, PerturbationKind] = {
     "compound": "compound", "drug": "compound", "chemical": "compound", "small molecule": "compound",
-    "small_molecule": "compound", "trt_cp": "compound", "crispra": "activation", "activation": "activation",
+    "small_molecule": "compound", "trt_cp": "compound", "trt_poscon": "compound",
+    "crispra": "activation", "activation": "activation",
     "crispri": "knockdown", "knockdown": "knockdown", "sirna": "knockdown", "shrna": "knockdown", "rnai": "knockdown",
     "trt_sh": "knockdown", "crispr": "knockout", "crispr-cas9": "knockout", "crisprko": "knockout",
     "knockout": "knockout", "ko": "knockout", "trt_xpr": "knockout", "overexpression": "overexpression",

@@ -163,9 +163,9 @@ def _against_control(
     first = np.unique(pair, return_index=True)[1]
     g, b = group[first], block[treated][first]
     with np.errstate(invalid="ignore", divide="ignore"):
-        within = P.pooled_variance()
+        within, c_prior = P.pooled_variance(), C.pooled_variance()
+        within = np.where(np.isfinite(within), within, c_prior)
         s_t = _moderated(_sum_by(P.ssd, g, n_groups), _sum_by(_df(P.n), g, n_groups), within)
-        c_prior = C.pooled_variance()
         s_c = _moderated(C.ssd, _df(C.n), np.where(np.isfinite(c_prior), c_prior, within))
         share = np.where(P.n > 0, (P.n / G.n[g]) ** 2 * s_c[b] / C.n[b], 0.0)
         blocked = s_t / G.n + _sum_by(share, g, n_groups)

@@ -1,6 +1,6 @@
 """The data sets that Cytocrux knows, and ``load``: a name or a path in, wells out.
 
-Names of public sets go through here; the user's own file (.h5ad, .csv, .tsv, .parquet) through ``userfile``.
+Names of public sets go through here; the user's own file (.h5ad, .csv, .tsv, .parquet, .gct) through ``userfile``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..errors import DataUnavailable, UnknownName
 from .dataset import Dataset
 from .fetch import OFFLINE_CURE, cache_dir, data_dir, verify
 
-SUFFIXES = (".h5ad", ".csv", ".tsv", ".parquet")
+SUFFIXES = (".h5ad", ".csv", ".tsv", ".parquet", ".gct", ".gz")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Entry:
 
 def entries() -> dict[str, Entry]:
     """Every registered data set by name."""
-    return {entry.name: entry for entry in (_gdsc(), _rppa(), _norman(), _simulated())}
+    return {entry.name: entry for entry in (_gdsc(), _rppa(), _norman(), _hpn(), _l1000(), _simulated())}
 
 
 def entry(name: str) -> Entry:
@@ -142,6 +142,36 @@ def _norman() -> Entry:
         "github.com/altoslabs/perturbench", "1.1 MB", loader,
         folder="perturbseq", files=("norman_mcfaline_devel.h5ad",),
         sha256="220998f5630c813228c8661c86dd52244b9ac87127511289af90e0d900d8429b",
+    )  # fmt: skip
+
+
+def _hpn() -> Entry:
+    def loader(folder: Path | None, cache: Path) -> Dataset:
+        from .midas import load_hpn
+
+        return load_hpn(_here(folder))
+
+    return Entry(
+        "hpn_dream", "HPN-DREAM: phosphoproteins of three breast cancer lines under stimuli and kinase inhibitors",
+        "BSD-3-Clause (packaged in dreamtools); HPN-DREAM terms", "Hill 2016, doi:10.1038/nmeth.3773",
+        "github.com/dreamtools/dreamtools", "0.4 MB", loader,
+        folder="hpn_dream", files=("BT20.csv", "BT549.csv", "MCF7.csv"),
+    )  # fmt: skip
+
+
+def _l1000() -> Entry:
+    def loader(folder: Path | None, cache: Path) -> Dataset:
+        from .gct import load_l1000
+
+        return load_l1000(_here(folder))
+
+    return Entry(
+        "l1000", "L1000 plate LJP005: A375 melanoma under 59 compounds at 6 doses, 24 h, 978 landmark genes",
+        "BSD-3-Clause (packaged in cmapPy); LINCS data release policy",
+        "Subramanian 2017, doi:10.1016/j.cell.2017.10.049",
+        "github.com/cmap/cmapPy", "2.9 MB", loader,
+        folder="l1000", files=("LJP005_A375_24H_X1_B19.gct",),
+        sha256="efd7682a473e84f3bd76e79d83f99dcf35744fb0557322564468e80bf8d15a95",
     )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """The user's own file: AnnData (.h5ad) or a tidy table (.csv, .tsv, .parquet), checked and brought to wells.
 
 A table has one row per well with its labels and one column per readout (wide), or one row per reading with
-the columns ``readout`` and ``value`` (long). Label columns: perturbation, kind, dose, dose_unit, time_h,
-context, control, batch, replicate; the names of scPerturb, pertpy and LINCS are recognised (``columns.py``).
+the columns ``readout`` and ``value`` (long); MIDAS tables and GCT matrices are recognised. Label columns:
+perturbation, kind, dose, dose_unit, time_h, context, control, batch, replicate; the names of scPerturb, pertpy
+and LINCS are understood (``columns.py``).
 """
 
 from __future__ import annotations
@@ -30,16 +31,25 @@ if TYPE_CHECKING:
 MANY_READOUTS = 50
 
 
-def load_file(path: Path) -> Dataset:
-    """Wells of the user's file. Raises DataUnavailable where it is absent, BadInput where it cannot be used."""
+def load_file(path: Path, *, name: str = "", scale: str = "", modality: str = "") -> Dataset:
+    """Wells of the user's file; name, scale and modality only where the file does not say them itself.
+
+    Raises DataUnavailable where it is absent, BadInput where it cannot be used.
+    """
     if not path.exists():
         raise DataUnavailable(f"There is no file {path}", cure="Check the path")
     if not path.stat().st_size:
         raise BadInput(f"{path.name} is empty")
     if path.suffix.lower() == ".h5ad":
         return _from_h5ad(path)
+    if path.name.lower().endswith((".gct", ".gct.gz")):
+        from .gct import read_gct
+
+        labels, X, readouts = read_gct(path)
+        name = name or safe_stem(path.name.partition(".")[0])
+        return _conform(labels, X, readouts, stated=scale, modalities=modality, name=name, source=str(path))
     raw = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_text(path)
-    return from_table(raw, name=safe_stem(path.stem), source=str(path))
+    return from_table(raw, name=name or safe_stem(path.stem), source=str(path))
 
 
 def from_table(raw: pd.DataFrame, *, name: str, source: str) -> Dataset:
@@ -47,6 +57,11 @@ def from_table(raw: pd.DataFrame, *, name: str, source: str) -> Dataset:
     if not len(raw):
         raise BadInput(f"{source} holds no rows", why="there is a header at most")
     refuse_active(raw.columns, "The header")
+    if {"TR", "DV"} <= {str(c).partition(":")[0] for c in raw.columns}:
+        from .midas import from_midas
+
+        info = DatasetInfo(name, f"the user's file {Path(source).name}", "the user's own", "none given", "log2", True)
+        return from_midas(raw.replace("", np.nan), info=info, source=source)
     found = recognise(list(raw.columns))
     stated = _one_word(raw, found, "scale")
     modality = _one_word(raw, found, "modality")
