@@ -15,12 +15,13 @@ import numpy as np
 from .rows import Array
 
 PENALTIES = np.geomspace(0.01, 30.0, 12)
-COMPONENTS, ROUNDS = 60, 3
+COMPONENTS, ROUNDS = 100, 3
 
 
 @dataclass(frozen=True)
 class View:
-    """One fitted view. features: (n, g) training features, centred; mean: (g,); scale: median squared distance.
+    """One fitted view. features: (n, g) training features, standardised by mean and spread (g,); scale: twice the
+    median squared distance between lines.
 
     power: mean squared length of a training row; dual: (n, T) weights on kernel rows; left_out: (n, T) what each
     training line would have been told had it not been there.
@@ -28,6 +29,7 @@ class View:
 
     features: Array
     mean: Array
+    spread: Array
     scale: float
     power: float
     linear: float
@@ -38,24 +40,26 @@ class View:
     def fit(cls, features: Array, z: Array, *, linear: float = 0.5) -> View:
         """features: (n, g), NaN = that feature's mean; z: (n, T) standardised readings, NaN = missing.
 
-        linear: share of the linear kernel, the rest is RBF at the median distance.
+        linear: share of the linear kernel, the rest is RBF.
         """
         seen = np.isfinite(features)
         mean = np.where(seen, features, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-        centred = np.where(seen, features - mean, 0.0)
+        spread = np.sqrt(np.where(seen, (features - mean) ** 2, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1))
+        spread = np.where(spread > 1e-9, spread, 1.0)
+        centred = np.where(seen, (features - mean) / spread, 0.0)
         gram = centred @ centred.T
         square = np.diag(gram)
         distance = square[:, None] + square[None, :] - 2 * gram
         off = distance[np.triu_indices(len(gram), 1)]
-        scale = float(np.median(off[off > 1e-9])) if (off > 1e-9).any() else 1.0
+        scale = 2 * float(np.median(off[off > 1e-9])) if (off > 1e-9).any() else 1.0
         power = max(float(square.mean()), 1e-12)
         kernel = linear * gram / power + (1 - linear) * np.exp(-np.maximum(distance, 0.0) / scale)
         dual, left_out = _solve(kernel, z)
-        return cls(centred, mean, scale, power, linear, dual, left_out)
+        return cls(centred, mean, spread, scale, power, linear, dual, left_out)
 
     def predict(self, features: Array) -> Array:
         """(m, T) standardised predictions for (m, g) features, NaN = that feature's mean."""
-        centred = np.where(np.isfinite(features), features - self.mean, 0.0)
+        centred = np.where(np.isfinite(features), (features - self.mean) / self.spread, 0.0)
         gram = centred @ self.features.T
         distance = (centred**2).sum(axis=1)[:, None] + (self.features**2).sum(axis=1)[None, :] - 2 * gram
         near = np.exp(-np.maximum(distance, 0.0) / self.scale)
