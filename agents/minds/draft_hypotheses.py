@@ -13,7 +13,7 @@ from ..llm.failure import LLMFailure
 from .ground import Refusals, keep_grounded
 from .protocol import Briefing
 from .replies import EdgeReply, HypothesiseReply, HypothesisReply
-from .resolve import Vocabulary, plain
+from .resolve import Vocabulary, plain, readout_names
 
 
 def draft_hypotheses(
@@ -51,7 +51,7 @@ def _expand(
 ) -> list[Hypothesis]:
     parts = tuple(sorted({words.perturbations.find(_bare(p, words)) for p in proposal.perturbations}))
     _check(parts, goal, briefing, words, excluded)
-    readout = words.readout(proposal.readout)
+    readout = readout_names([g.readout for g in goal.readouts]).find(proposal.readout)  # what was asked for, no more
     doses = _measured(proposal.dose, briefing.doses, "dose", refusals)
     times = _measured(proposal.time, briefing.times_h, "time", refusals)
     mechanism = _mechanism(proposal, words, refusals)
@@ -60,7 +60,7 @@ def _expand(
             perturbations=parts,
             dose=dose,
             time_h=time_h,
-            readout=readout.variable,
+            readout=readout,
             direction="down" if goal.intent == "panel" else proposal.direction,
             kind=_kind(proposal, goal, parts),
             mechanism=mechanism,

@@ -89,7 +89,7 @@ class Vocabulary:
 
     @cached_property
     def readouts(self) -> Names:
-        return Names((r.variable for r in self._briefing.readouts), "readout", _handles(self._briefing.readouts))
+        return readout_names(self._briefing.readouts)
 
     @cached_property
     def genes(self) -> Names:
@@ -134,6 +134,11 @@ class Vocabulary:
     def readout(self, text: str) -> Readout:
         name = self.readouts.find(text)
         return next(r for r in self._briefing.readouts if r.variable == name)
+
+
+def readout_names(readouts: Sequence[Readout]) -> Names:
+    """Readouts by variable and by the short spellings that mean exactly one of them."""
+    return Names((r.variable for r in readouts), "readout", _handles(readouts))
 
 
 def shortlist(names: Iterable[str], text: str, most: int) -> list[str]:
