@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .console import emit, say, share, table
+from .console import Progress, emit, say, share, table
 
 if TYPE_CHECKING:
     from ..agents.scientist import Outcome
@@ -16,17 +16,19 @@ if TYPE_CHECKING:
 
 def finish(outcome: Outcome, *, workspace: Path, out: Path | None, as_json: bool) -> None:
     """Write the report, then print the answer, or what to do so that the campaign goes on."""
-    from .ledgers import opened
-    from .report import read, write_report
-    from .report.facts import as_json as report_json
-    from .report.facts import provenance
+    import json
 
-    page = write_report(workspace, outcome.campaign, out)
-    with opened(workspace) as ledger:
+    from .ledgers import opened
+    from .report import read, write
+
+    with opened(workspace) as ledger, Progress(quiet=as_json) as progress:
         record = read(ledger, outcome.campaign)
-        if as_json:
-            emit({"state": outcome.state, "report": str(page), **report_json(record, provenance(ledger, record))})
-            return
+        progress(f"writing the report ({len(record.tested)} tested claims)")
+        page = write(ledger, record, out or workspace / "reports" / record.campaign)
+    if as_json:
+        told = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
+        emit({"state": outcome.state, "report": str(page), **told})
+        return
     say()
     if outcome.state == "done":
         show_answer(record)

@@ -97,7 +97,9 @@ def report(
     """Write the campaign's HTML report from the ledger alone."""
     from ..report import write_report
 
-    page = write_report(workspace, campaign, out)
+    with Progress(quiet=as_json) as progress:
+        progress("writing the report")
+        page = write_report(workspace, campaign, out)
     if as_json:
         emit({"campaign": campaign, "report": str(page)})
     else:

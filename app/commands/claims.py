@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
@@ -31,13 +32,13 @@ def list_claims(
     from ...knowledge.claims import Status
     from ...world_model.errors import UnknownName
     from ..report.facts import claim_json
-    from ..report.record import survivors
+    from ..report.record import holding
 
     if status is not None and status not in get_args(Status):
         raise UnknownName(status, kind="status", known=get_args(Status))
     claims = [c for c in _claims(workspace) if _wanted(c.state, campaign, None)]
     if fdr is not None:
-        claims = survivors(claims, fdr)
+        claims = holding(claims, fdr)
     claims = [c for c in claims if _wanted(c.state, None, status)]
     if as_json:
         emit({"claims": [claim_json(c) for c in claims]})
@@ -63,10 +64,11 @@ def show(
 
     known = _claims(workspace)
     found = _find(known, claim)
-    what_if = None
+    what_if, without_them = None, known
     if without:
         _check_entries(found, without)
-        what_if = _find(_claims(workspace, without), found.id)
+        without_them = _claims(workspace, without)
+        what_if = _find(without_them, found.id)
     if as_json:
         emit(claim_json(found) | ({"without": without, "what_if": claim_json(what_if)} if what_if else {}))
         return
@@ -75,7 +77,34 @@ def show(
         entries = ", ".join(str(n) for n in without or ())
         say()
         say(f"Without entry {entries}: {what_if.status} ({_bets(what_if)}).")
+        for other, changed in zip(known, without_them, strict=True):
+            if other.id != found.id and other.status != changed.status:
+                say(f"  {other.id} would be {changed.status}, not {other.status}: {other.claim.sentence}")
         say("Nothing was changed in the ledger.")
+
+
+@app.command()
+def search(
+    words: Annotated[str, typer.Argument(metavar="WORDS", help="What to look for, in plain words.")],
+    most: Annotated[int, typer.Option("--most", min=1, max=1000, help="At most so many hits.")] = 10,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    as_json: Json = False,
+) -> None:
+    """Find claims, evidence and notes by likeness of words."""
+    from ...knowledge.index import Index
+    from ..ledgers import opened
+
+    with opened(workspace) as ledger, Index.open(ledger) as index:
+        hits = index.search(words, most)
+    statuses = {c.id: c.status for c in _claims(workspace)}
+    if as_json:
+        emit({"hits": [asdict(h) | {"status": statuses.get(h.claim_id)} for h in hits]})
+        return
+    if not hits:
+        say("Nothing resembles that.")
+        return
+    rows = [(f"{h.score:.2f}", h.kind, h.claim_id, statuses.get(h.claim_id), h.text.splitlines()[0]) for h in hits]
+    table(("Likeness", "Kind", "Claim", "Status", "Text"), rows, wide=("Text",))
 
 
 @app.command()

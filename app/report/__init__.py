@@ -6,7 +6,6 @@ with Ledger.open(workspace) as ledger:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,20 +14,33 @@ if TYPE_CHECKING:
     from .record import Record
 
 
-def build(ledger: Ledger, campaign: str, folder: Path, *, card: Mapping[str, Any] | None = None) -> Path:
+def build(ledger: Ledger, campaign: str, folder: Path) -> Path:
     """Write ``report.html`` and ``report.json`` into ``folder``; returns the page's path.
 
-    card: what the registry knows of the data set (description, licence, citation), where the ledger does not say it.
-    Raises UnknownName for a campaign that the ledger does not have.
+    Raises UnknownName for a campaign that the ledger does not have, BadInput where the folder cannot be written.
     """
+    return write(ledger, read(ledger, campaign), folder)
+
+
+def read(ledger: Ledger, campaign: str) -> Record:
+    """The campaign's record (``campaign``: its id or the beginning of it), statuses replayed over the whole ledger."""
+    from ...knowledge.status import replay
+    from .record import gather
+
+    known = known_campaign(ledger, campaign)
+    return gather(known, ledger.events(campaign=known), replay(ledger.events()))
+
+
+def write(ledger: Ledger, record: Record, folder: Path) -> Path:
+    """``build`` for a record that was read already."""
     import json
 
     from ...world_model.errors import BadInput
     from .facts import as_json, provenance
     from .page import render
 
-    record = read(ledger, campaign)
-    record.dataset |= {k: v for k, v in (card or {}).items() if not record.dataset.get(k)}
+    card = dataset_card(str(record.dataset.get("dataset") or ""))
+    record.dataset |= {k: v for k, v in card.items() if not record.dataset.get(k)}
     about = provenance(ledger, record)
     page = folder / "report.html"
     try:
@@ -37,18 +49,9 @@ def build(ledger: Ledger, campaign: str, folder: Path, *, card: Mapping[str, Any
         text = json.dumps(as_json(record, about), ensure_ascii=False, indent=2, allow_nan=False)
         (folder / "report.json").write_text(text + "\n", encoding="utf-8")
     except OSError as error:
-        raise BadInput(
-            f"The report cannot be written to {folder}", why=error.strerror or "", cure="Use --out"
-        ) from None
+        what = f"The report cannot be written to {folder}"
+        raise BadInput(what, why=error.strerror or "", cure="Name another folder with --out") from None
     return page
-
-
-def read(ledger: Ledger, campaign: str) -> Record:
-    """The campaign's record, statuses replayed over the whole ledger."""
-    from ...knowledge.status import replay
-    from .record import gather
-
-    return gather(campaign, ledger.events(campaign=campaign), replay(ledger.events()))
 
 
 def write_report(workspace: Path, campaign: str, folder: Path | None = None) -> Path:
@@ -57,8 +60,20 @@ def write_report(workspace: Path, campaign: str, folder: Path | None = None) -> 
 
     with opened(workspace) as ledger:
         record = read(ledger, campaign)
-        card = dataset_card(str(record.dataset.get("dataset") or ""))
-        return build(ledger, campaign, folder or workspace / "reports" / campaign, card=card)
+        return write(ledger, record, folder or workspace / "reports" / record.campaign)
+
+
+def known_campaign(ledger: Ledger, name: str) -> str:
+    """The campaign's full id. Raises UnknownName where no campaign, BadInput where several begin so."""
+    from ...world_model.errors import BadInput, UnknownName
+
+    ids = [str(e.campaign) for e in ledger.events(kind="campaign_started")]
+    hits = [name] if name in ids else [i for i in ids if i.startswith(name)]
+    if len(hits) > 1:
+        raise BadInput(f"{name!r} begins {len(hits)} campaigns", cure=f"Give more of it: {', '.join(hits[:4])}")
+    if not hits:
+        raise UnknownName(name, kind="campaign", known=ids)
+    return hits[0]
 
 
 def dataset_card(name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from .panel import AnswerRow, finding_rows, panel_rows
-from .record import ClaimRecord, Record, survivors
+from .record import ClaimRecord, Record, holding
 
 if TYPE_CHECKING:
     from ...knowledge.ledger import Ledger
@@ -81,7 +81,7 @@ def as_json(record: Record, about: Provenance) -> dict[str, Any]:
         "items": [row_json(r) for r in finding_rows(record)],
         "claims": [claim_json(c) for c in record.claims],
         "tally": record.tally,
-        "hold_at_fdr_0.1": [c.id for c in survivors(record.claims, 0.1)],
+        "hold_at_fdr_0.1": [c.id for c in holding(record.claims, 0.1)],
         "wells": record.wells,
         "seconds": record.seconds,
         "tokens": record.tokens,

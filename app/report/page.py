@@ -12,7 +12,7 @@ from . import plots
 from .facts import Provenance
 from .glossary import GLOSSARY
 from .panel import finding_rows, panel_rows
-from .record import ClaimRecord, Record, moment, survivors
+from .record import ClaimRecord, Record, holding, moment
 
 FDR = 0.1
 OPEN_CARDS = 8  # the rest opens with a click
@@ -54,7 +54,7 @@ def render(record: Record, provenance: Provenance) -> str:
         fdr=FDR,
         open_cards=OPEN_CARDS,
         alarming=("falsified", "conflict", "undermined"),
-        survivors=survivors(record.claims, FDR),
+        holding=holding(record.claims, FDR),
         glossary=GLOSSARY,
         glyph=STATUS_GLYPH,
     )

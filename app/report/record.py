@@ -13,7 +13,6 @@ from ...agents.goal import Goal
 from ...knowledge.claims import Belief, Claim, Design, Prediction, Status
 from ...knowledge.events import Event
 from ...knowledge.status import ClaimState
-from ...world_model.errors import UnknownName
 from ...world_model.vocabulary import Contrast
 
 SETTLED_FIRST = (
@@ -236,16 +235,13 @@ class Record:
 
 
 def gather(campaign: str, events: Iterable[Event], states: Mapping[str, ClaimState]) -> Record:
-    """Read a campaign's events in order beside the replayed states. Raises UnknownName where there are none."""
+    """Read a campaign's events in order beside the replayed states."""
     record, draft = Record(campaign), _Draft()
     for event in events:
         record.events += 1
         record.started = record.started or event.at
         record.last_event = event.at
         _take(record, draft, event)
-    if not record.events:
-        known = sorted({s.campaign for s in states.values() if s.campaign})
-        raise UnknownName(campaign, kind="campaign", known=known)
     record.claims = [ClaimRecord(states[c], draft.registrations.get(c, UNSAID)) for c in draft.claims if c in states]
     if not record.finished:
         record.pending = [d for h, d in draft.proposed.items() if h not in draft.decided]
@@ -319,13 +315,12 @@ def _decided(record: Record, draft: _Draft, event: Event) -> None:
     record.reviews.append(Review(event.seq, event.at, str(said["decision"]), by, reason, design))
 
 
-def survivors(claims: Sequence[ClaimRecord], level: float) -> list[ClaimRecord]:
-    """Those that hold at false discovery rate ``level`` over all ``claims``: e-BH on E for (untested: 1)."""
-    from ...knowledge.fdr import e_bh
+def holding(claims: Sequence[ClaimRecord], level: float) -> list[ClaimRecord]:
+    """Those that hold at false discovery rate ``level`` over all ``claims`` together (e-BH)."""
+    from ...knowledge.truth import discoveries
 
-    values = [c.path[-1].e_for if c.path else 1.0 for c in claims]
-    keep: Iterable[bool] = e_bh(values, level) if values else []
-    return [c for c, kept in zip(claims, keep, strict=True) if kept and c.status == "corroborated"]
+    kept = set(discoveries({c.id: c.state for c in claims}, level).holding)
+    return [c for c in claims if c.id in kept]
 
 
 def contrast_text(contrast: Contrast) -> str:

@@ -256,3 +256,13 @@ def test_eval_shows_figures_and_fails_where_a_bar_is_missed(
     assert run("eval", "panel", "--json", "-").exit_code == 1
     assert run("eval", "pannel").exit_code == 2
     assert run("eval", "panel", "--json", "no/such/folder.json").exit_code == 2
+
+
+def test_claims_are_found_by_their_words(run: Run, workspace: Path) -> None:
+    hits = json.loads(
+        run("claims", "search", "lines sensitive to ibrutinib", "--workspace", workspace, "--json").stdout
+    )
+    best = hits["hits"][0]
+    assert "Ibrutinib" in best["text"] and best["status"] == "corroborated"
+    assert run("claims", "search", " ", "--workspace", workspace).exit_code == 2
+    assert "Ibrutinib" in run("claims", "search", "ibrutinib", "--most", "1", "--workspace", workspace).stdout
