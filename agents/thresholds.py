@@ -1,7 +1,8 @@
 """How large a change must be to count: the claim's delta and its denial's delta0, by scale and role.
 
 The values are the questions' own words made numbers, fixed before any data of the campaign:
-"shuts down" = at least halved (log2 scale); "follows" = a third lower; "pushes" on natural-log expression =
+"shuts down" and "follows" = at least halved (log2 scale), the denial reaching up to 0.45, which is what inert doses
+can show on arrays whose layout errs by arm (docs/decisions/0002-rppa-wells.md); "pushes" on natural-log expression =
 28 % up; "sensitive" = the best quarter of lines (z <= -0.67); "more than their sum" = any excess past noise.
 """
 
@@ -20,8 +21,8 @@ class Zone(NamedTuple):
 
 
 _ZONES: dict[tuple[str, Role], Zone] = {
-    ("log2", "primary"): Zone(1.0, 0.25),
-    ("log2", "follow"): Zone(0.585, 0.1),
+    ("log2", "primary"): Zone(1.0, 0.45),
+    ("log2", "follow"): Zone(1.0, 0.45),
     ("log2", "synergy"): Zone(0.5, 0.0),
     ("log1p", "primary"): Zone(0.25, 0.05),
     ("log1p", "follow"): Zone(0.15, 0.02),

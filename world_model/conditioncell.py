@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from .base import BASES, BaseModel, BaseValues
+from .measured import with_own
 from .priors import Priors
 from .rows import Array, Codes, Rows, cell_keys, parts
 from .uncertainty import Reproducibility, reproducibility, shrinkage, widening
@@ -38,7 +39,7 @@ NOVELTY = {
 }
 # the context mean stands alone: the train mean's residual knows contexts too
 WITH_RESIDUAL = ("additive", "condition mean", "train mean")
-FOLDS, MOST_ROWS, LEAST_ROWS = 8, 4000, 4
+FOLDS, MOST_ROWS, LEAST_ROWS, TIE = 8, 4000, 4, 1.1
 
 
 @dataclass(frozen=True)
@@ -115,12 +116,12 @@ class ConditionCell:
         return BaseModel(self.rows.conditions, query)
 
     @cached_property
-    def _train_bases(self) -> dict[str, BaseValues]:
+    def train_bases(self) -> dict[str, BaseValues]:
         every = np.ones(len(self.rows), dtype=bool)
-        return self._bases(self.rows.conditions).values(self.rows.delta, self._noise, every)
+        return self._bases(self.rows.conditions).values(self.rows.delta, self.noise, every)
 
     @cached_property
-    def _noise(self) -> Array:
+    def noise(self) -> Array:
         return self.rows.noise()
 
     @cached_property
@@ -128,11 +129,27 @@ class ConditionCell:
         """Whether the training data can tell perturbations apart at all."""
         return reproducibility(self.rows)
 
+    @cached_property
+    def reproducible_in(self) -> dict[str, Reproducibility]:
+        """The same for each training context by itself: one may teach while another cannot."""
+        contexts = self.rows.conditions["context"].to_numpy()
+        return {str(c): reproducibility(self.rows.take(np.flatnonzero(contexts == c))) for c in set(contexts)}
+
+    def inverses(self, base: str) -> list[torch.Tensor]:
+        """(K + noise)^-1 of a base's residual process, computed once."""
+        if base not in self._inverses:
+            self._inverses[base] = self.residuals[base].process.inverses()
+        return self._inverses[base]
+
+    @cached_property
+    def _inverses(self) -> dict[str, list[torch.Tensor]]:
+        return {}
+
     def _with_residuals(self, kept: dict[str, tuple[Codes, Array]]) -> ConditionCell:
         from .gp import Process, learn
         from .kernels import features
 
-        bases, noise = self._train_bases, self._noise
+        bases, noise = self.train_bases, self.noise
         residuals, learned = {}, dict(self.parameters)
         for name in WITH_RESIDUAL:
             left = self.rows.delta - bases[name].mean
@@ -182,7 +199,7 @@ class ConditionCell:
     def _measure(self, folds: list[Codes], inverses: dict[str, list[torch.Tensor]]) -> dict[str, Trust]:
         """Hold out each fold: what would each base (with its residual) have said?"""
         n, r = self.rows.delta.shape
-        model, noise = self._bases(self.rows.conditions), self._noise
+        model, noise = self._bases(self.rows.conditions), self.noise
         wanted, offered, sd = ({b: np.full((n, r), np.nan) for b in BASES} for _ in range(3))
         for held in folds:
             mask = np.ones(n, dtype=bool)
@@ -225,37 +242,46 @@ class ConditionCell:
 
     def answer(self, conditions: pd.DataFrame, context: Context | None) -> Answer:
         """conditions: as from ``tidy``. context: features of a context that the training data do not describe."""
-        from .kernels import features
-
         priors = self.priors if context is None else self.priors.describing(context)
         every = np.ones(len(self.rows), dtype=bool)
-        bases = self._bases(conditions).values(self.rows.delta, self._noise, every)
+        bases = self._bases(conditions).values(self.rows.delta, self.noise, every)
         novelty = self.novelty(conditions)
         chosen = [self._choose(n, bases, i) for i, n in enumerate(novelty)]
         n, r = len(conditions), len(self.rows.readouts)
-        mean, sd, near = np.full((n, r), np.nan), np.full((n, r), np.nan), np.zeros(n)
-        train_bases = self._train_bases
-        for name in set(chosen):
-            at = np.array([i for i, c in enumerate(chosen) if c == name], dtype=np.intp)
-            if name not in self.residuals:
-                mean[at] = bases[name].mean[at]
-                wide = np.array([self.trust.get((novelty[i], name), Trust(0.0, 1.0, np.nan)).widen for i in at])
-                sd[at] = wide[:, None] * _unit(self.rows.delta - train_bases[name].mean)
+        mean, sd, near = np.zeros((n, r)), np.zeros((n, r)), np.zeros(n)
+        for name in BASES:
+            at = np.array([i for i, names in enumerate(chosen) if name in names], dtype=np.intp)
+            if not len(at):
                 continue
-            residual = self.residuals[name]
-            x = features(conditions.iloc[at], priors, self.device)
-            y = (self.rows.delta - train_bases[name].mean)[residual.index] / residual.unit
-            offered, var = residual.process.predict(x, y)
-            trust = [self.trust.get((novelty[i], name), Trust(1.0, 1.0, np.nan)) for i in at]
-            shrink = np.array([t.shrink for t in trust])[:, None]
-            widen = np.array([t.widen for t in trust])[:, None]
-            mean[at] = bases[name].mean[at] + shrink * offered * residual.unit
-            sd[at] = widen * np.sqrt(var) * residual.unit
-            near[at] = 1.0 - np.clip(var.mean(axis=1) / residual.process.prior, 0.0, 1.0)
+            share = np.array([1.0 / len(chosen[i]) for i in at])
+            told = self._one_base(name, conditions.iloc[at], bases[name].mean[at], [novelty[i] for i in at], priors)
+            mean[at] += share[:, None] * told[0]
+            sd[at] += share[:, None] * told[1]  # their errors are taken as fully dependent
+            near[at] += share * told[2]
         well = np.sqrt(self.rows.well_variance())
         aleatoric = np.broadcast_to(np.where(np.isfinite(well), well, 0.0), (n, r)).copy()
-        reasons = [self._reason(name, chosen[i]) for i, name in enumerate(conditions["perturbation"])]
-        return Answer(mean, sd, aleatoric, near, chosen, reasons)
+        labels = [" and ".join(names) for names in chosen]
+        reasons = [self._reason(name, labels[i]) for i, name in enumerate(conditions["perturbation"])]
+        return Answer(mean, sd, aleatoric, near, labels, reasons)
+
+    def _one_base(
+        self, name: str, conditions: pd.DataFrame, base: Array, novelty: list[str], priors: Priors
+    ) -> tuple[Array, Array, Array]:
+        """mean, sd (n, r) and in_domain (n,) of one base with its residual. base: (n, r) its values."""
+        from .kernels import features
+
+        left = self.rows.delta - self._train_bases[name].mean
+        if name not in self.residuals:
+            widen = np.array([self.trust.get((v, name), Trust(0.0, 1.0, 1.0)).widen for v in novelty])
+            return base, widen[:, None] * _unit(left), np.zeros(len(conditions))
+        residual = self.residuals[name]
+        trust = [self.trust.get((v, name), Trust(1.0, 1.0, 1.0)) for v in novelty]
+        x = features(conditions, priors, self.device)
+        offered, var = residual.process.predict(x, left[residual.index] / residual.unit)
+        shrink, widen = np.array([t.shrink for t in trust]), np.array([t.widen for t in trust])
+        near = 1.0 - np.clip(var.mean(axis=1) / residual.process.prior, 0.0, 1.0)
+        sd = widen[:, None] * np.sqrt(var) * residual.unit
+        return base + shrink[:, None] * offered * residual.unit, sd, near
 
     def reference(self, conditions: pd.DataFrame) -> tuple[Array, Array]:
         """Mean and sd (n, r) of each condition over the other training contexts; NaN with fewer than three."""
@@ -273,16 +299,20 @@ class ConditionCell:
                 spread[i, enough] = np.nanstd(values[:, enough], axis=0, ddof=1)
         return centre, spread
 
-    def _choose(self, novelty: str, bases: dict[str, BaseValues], row: int) -> str:
-        """Of the bases that apply to this row, the one that erred least on conditions new in the same way."""
-        fits = [b for b in BASES if np.isfinite(bases[b].mean[row]).any()]
-        measured = [b for b in fits if (novelty, b) in self.trust]
-        if not measured:
-            return fits[0]
-        return min(measured, key=lambda b: self.trust[novelty, b].error)
+    def _choose(self, novelty: str, bases: dict[str, BaseValues], row: int) -> tuple[str, ...]:
+        """Of the bases that apply to this row, those that erred least on conditions new in the same way.
 
-    def _reason(self, perturbation: str, base: str) -> str:
-        hopeless = self.reproducibility.hopeless
+        All within ``TIE`` of the least error are averaged: held-out errors of a few contexts do not rank them.
+        """
+        fits = [b for b in BASES if np.isfinite(bases[b].mean[row]).any()]
+        errors = {b: self.trust[novelty, b].error for b in fits if (novelty, b) in self.trust}
+        if not errors:
+            return (fits[0],)
+        least = min(errors.values())
+        return tuple(b for b, e in errors.items() if e <= TIE * least)
+
+    def _reason(self, perturbation: str, context: str, base: str) -> str:
+        hopeless = self.reproducible_in.get(context, self.reproducibility).hopeless
         if hopeless:
             return hopeless
         unknown = [p for p in parts(perturbation) if p not in self.priors.perturbations]
@@ -298,7 +328,7 @@ class ConditionCell:
         from .kernels import features
 
         cell = replace(self, rows=self.rows.plus(more), priors=self.priors.knowing(more.conditions))
-        bases, noise = cell._train_bases, cell._noise
+        bases, noise = cell.train_bases, cell.noise
         residuals = {}
         for name, old in self.residuals.items():
             left = cell.rows.delta - bases[name].mean

@@ -1,0 +1,72 @@
+"""Conditions the cell has measured itself: what it expected of them, combined with what it saw.
+
+The expectation is the leave-one-out one (base plus shrunken residual without the condition's own rows, variance s^2);
+the measurement has mean d and variance v. Precision-weighted: m + s^2 / (s^2 + v) (d - m), variance s^2 v / (s^2 + v).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from .rows import Array, cell_keys
+
+if TYPE_CHECKING:
+    from .conditioncell import Answer, ConditionCell
+
+EXACT = ("context", "perturbation", "kind", "dose", "time_h")
+LIKE = "known elsewhere"  # the trust that was measured by leaving single conditions out
+
+
+def with_own(cell: ConditionCell, asked: pd.DataFrame, answer: Answer) -> Answer:
+    """The answer with every condition that stands among the training rows replaced by its combined estimate."""
+    trained: dict[object, list[int]] = {}
+    for i, key in enumerate(cell_keys(cell.rows.conditions, *EXACT)):
+        trained.setdefault(key, []).append(i)
+    known = [(j, trained[key]) for j, key in enumerate(cell_keys(asked, *EXACT)) if key in trained]
+    if not known:
+        return answer
+    mean, sd, near = answer.mean.copy(), answer.epistemic.copy(), answer.in_domain.copy()
+    base, reason = list(answer.base), list(answer.reason)
+    for j, rows in known:
+        expected, variance = _expected(cell, rows, base[j], mean[j], sd[j])
+        own, noise = _measurement(cell, rows)
+        seen = np.isfinite(own) & np.isfinite(noise)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            weight = np.where(np.isfinite(expected), variance / (variance + noise), 1.0)
+            mean[j] = np.where(seen, np.nan_to_num(expected) + weight * (own - np.nan_to_num(expected)), mean[j])
+            sd[j] = np.where(seen, np.sqrt(weight * noise), sd[j])
+        near[j], base[j] = 1.0, f"its own wells and the {base[j]}"
+    return replace(answer, mean=mean, epistemic=sd, in_domain=near, base=base, reason=reason)
+
+
+def _expected(cell: ConditionCell, rows: list[int], base: str, mean: Array, sd: Array) -> tuple[Array, Array]:
+    """(r,) leave-one-out mean and variance of the condition in ``rows``; the answer's own without a residual."""
+    residual = cell.residuals.get(base)
+    place = [] if residual is None else [int(p) for p in np.flatnonzero(np.isin(residual.index, rows))]
+    if residual is None or not place:
+        return mean, sd**2
+    from .conditioncell import Trust
+
+    trust = cell.trust.get((LIKE, base), Trust(1.0, 1.0, np.nan))
+    level = cell.train_bases[base].mean
+    y = (cell.rows.delta - level)[residual.index] / residual.unit
+    held = np.array(place, dtype=np.intp)
+    offered, variance = residual.process.leave_out(cell.inverses(base), held, y)
+    expected = level[residual.index[held[0]]] + trust.shrink * offered[0] * residual.unit
+    # what shrinking leaves out of the prediction goes into its variance
+    spread = trust.widen**2 * (variance[0] + (1.0 - trust.shrink) * residual.process.prior)
+    return expected, spread * residual.unit**2
+
+
+def _measurement(cell: ConditionCell, rows: list[int]) -> tuple[Array, Array]:
+    """(r,) inverse-variance mean of the condition's rows and its variance; NaN where nothing was measured."""
+    delta, noise = cell.rows.delta[rows], cell.noise[rows]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        weight = np.where(np.isfinite(delta) & (noise > 0), 1.0 / noise, 0.0)
+        total = weight.sum(axis=0)
+        own = np.where(weight > 0, weight * np.nan_to_num(delta), 0.0).sum(axis=0) / total
+        return np.where(total > 0, own, np.nan), np.where(total > 0, 1.0 / total, np.nan)
