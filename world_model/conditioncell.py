@@ -40,6 +40,7 @@ NOVELTY = {
 # the context mean stands alone: the train mean's residual knows contexts too
 WITH_RESIDUAL = ("additive", "condition mean", "train mean")
 FOLDS, MOST_ROWS, LEAST_ROWS, TIE = 8, 4000, 4, 1.1
+AND = " and "  # joins the names of averaged bases
 
 
 @dataclass(frozen=True)
@@ -260,9 +261,10 @@ class ConditionCell:
             near[at] += share * told[2]
         well = np.sqrt(self.rows.well_variance())
         aleatoric = np.broadcast_to(np.where(np.isfinite(well), well, 0.0), (n, r)).copy()
-        labels = [" and ".join(names) for names in chosen]
-        reasons = [self._reason(name, labels[i]) for i, name in enumerate(conditions["perturbation"])]
-        return Answer(mean, sd, aleatoric, near, labels, reasons)
+        labels = [AND.join(names) for names in chosen]
+        places = zip(conditions["perturbation"], conditions["context"], labels, strict=True)
+        reasons = [self._reason(str(name), str(where), label) for name, where, label in places]
+        return with_own(self, conditions, Answer(mean, sd, aleatoric, near, labels, reasons))
 
     def _one_base(
         self, name: str, conditions: pd.DataFrame, base: Array, novelty: list[str], priors: Priors
@@ -270,7 +272,7 @@ class ConditionCell:
         """mean, sd (n, r) and in_domain (n,) of one base with its residual. base: (n, r) its values."""
         from .kernels import features
 
-        left = self.rows.delta - self._train_bases[name].mean
+        left = self.rows.delta - self.train_bases[name].mean
         if name not in self.residuals:
             widen = np.array([self.trust.get((v, name), Trust(0.0, 1.0, 1.0)).widen for v in novelty])
             return base, widen[:, None] * _unit(left), np.zeros(len(conditions))

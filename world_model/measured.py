@@ -43,20 +43,27 @@ def with_own(cell: ConditionCell, asked: pd.DataFrame, answer: Answer) -> Answer
     return replace(answer, mean=mean, epistemic=sd, in_domain=near, base=base, reason=reason)
 
 
-def _expected(cell: ConditionCell, rows: list[int], base: str, mean: Array, sd: Array) -> tuple[Array, Array]:
-    """(r,) leave-one-out mean and variance of the condition in ``rows``; the answer's own without a residual."""
+def _expected(cell: ConditionCell, rows: list[int], label: str, mean: Array, sd: Array) -> tuple[Array, Array]:
+    """(r,) leave-one-out mean and variance of the condition in ``rows``: the average over its bases."""
+    from .conditioncell import AND
+
+    told = [_expected_of(cell, rows, base, mean, sd) for base in label.split(AND)]
+    return np.mean([m for m, _ in told], axis=0), np.mean([np.sqrt(v) for _, v in told], axis=0) ** 2
+
+
+def _expected_of(cell: ConditionCell, rows: list[int], base: str, mean: Array, sd: Array) -> tuple[Array, Array]:
+    """The same for one base; the answer's own where there is no residual (such a base leaves the row out anyway)."""
     residual = cell.residuals.get(base)
-    place = [] if residual is None else [int(p) for p in np.flatnonzero(np.isin(residual.index, rows))]
-    if residual is None or not place:
-        return mean, sd**2
+    place = np.flatnonzero(np.isin(residual.index, rows)) if residual is not None else np.zeros(0, dtype=np.intp)
+    level = cell.train_bases[base].mean
+    if residual is None or not len(place):
+        return np.where(np.isfinite(level[rows[0]]), level[rows[0]], mean), sd**2
     from .conditioncell import Trust
 
-    trust = cell.trust.get((LIKE, base), Trust(1.0, 1.0, np.nan))
-    level = cell.train_bases[base].mean
+    trust = cell.trust.get((LIKE, base), Trust(1.0, 1.0, 1.0))
     y = (cell.rows.delta - level)[residual.index] / residual.unit
-    held = np.array(place, dtype=np.intp)
-    offered, variance = residual.process.leave_out(cell.inverses(base), held, y)
-    expected = level[residual.index[held[0]]] + trust.shrink * offered[0] * residual.unit
+    offered, variance = residual.process.leave_out(cell.inverses(base), place, y)
+    expected = level[residual.index[place[0]]] + trust.shrink * offered[0] * residual.unit
     # what shrinking leaves out of the prediction goes into its variance
     spread = trust.widen**2 * (variance[0] + (1.0 - trust.shrink) * residual.process.prior)
     return expected, spread * residual.unit**2

@@ -81,7 +81,7 @@ def test_a_new_line_is_predicted_and_covered(fitted: tuple[VirtualCell, pd.DataF
     inside = np.abs(noisy[held] - told.mean) <= 1.645 * np.hypot(told.epistemic, 0.05)
     assert inside.mean() > 0.6
     assert not told.abstain.any()
-    assert set(told.base) <= {"condition mean", "train mean"}
+    assert set(told.base) <= {"condition mean", "train mean", "condition mean and train mean"}
 
 
 def test_a_held_out_dose_and_time_are_interpolated() -> None:
