@@ -63,6 +63,7 @@ def _row(session: Session, state: ClaimState) -> dict[str, Any]:
         "e_against": evidence.e_against if evidence else None,
         "wells": sum(len(b.wells) for b in state.batches),
     }
+    row |= session.structure(name_of(claim))
     if prediction is not None:
         theory = prediction.theory
         row |= {"predicted": theory.mean, "predicted_sd": theory.sd}

@@ -240,6 +240,16 @@ class Session:
 
         return list(facts_for(name).targets) if self.goal.kind == "compound" else name.split("+")
 
+    def structure(self, name: str) -> dict[str, str]:
+        """Canonical SMILES and InChIKey of a compound (RDKit), where the data set gives a structure; else empty."""
+        from ..world_model.compounds import normalise
+
+        smiles = self.dataset.wells.uns.get("smiles", {}).get(name)
+        if not smiles:
+            return {}
+        found = normalise(str(smiles))
+        return {"smiles": found.smiles, "inchikey": found.inchikey}
+
     def status_counts(self) -> Counter[str]:
         """How many of this campaign's claims have which status."""
         states = self.states()
