@@ -18,7 +18,7 @@ from ..knowledge.artefacts import Artefacts
 from ..knowledge.claims import Claim, Design, Prediction
 from ..knowledge.ledger import Ledger
 from ..tools.lab.replay import ReplayLab
-from ..world_model.errors import Corrupt
+from ..world_model.errors import BadInput, Corrupt
 from ..world_model.vocabulary import Readout, content_hash
 from . import choosing, questions, reviews
 from .goal import Goal
@@ -247,7 +247,10 @@ class Session:
         smiles = self.dataset.wells.uns.get("smiles", {}).get(name)
         if not smiles:
             return {}
-        found = normalise(str(smiles))
+        try:
+            found = normalise(str(smiles))
+        except BadInput:  # the data set's SMILES is no molecule to RDKit: the row goes without a structure
+            return {}
         return {"smiles": found.smiles, "inchikey": found.inchikey}
 
     def status_counts(self) -> Counter[str]:
