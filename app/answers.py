@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .report.panel import AnswerRow
     from .report.record import Record
 
+MOST_LINES, MOST_ROWS = 6, 20  # of a list on the terminal; the report has all
+
 
 def finish(outcome: Outcome, *, workspace: Path, out: Path | None, as_json: bool) -> None:
     """Write the report, then print the answer, or what to do so that the campaign goes on."""
@@ -38,10 +40,17 @@ def finish(outcome: Outcome, *, workspace: Path, out: Path | None, as_json: bool
 
 def show_answer(record: Record) -> None:
     """The summary in sentences, the panel (or the items) as a table, the tally."""
-    from .report.panel import finding_rows, panel_rows
+    from .report.panel import finding_rows, panel_rows, spoken
 
-    for line in record.answer.get("summary") or ():
+    sentences, lists = spoken(record.answer.get("summary") or ())
+    for line in sentences:
         say(line)
+    for word, lines in lists.items():
+        say(f"{word}:")
+        for line in lines[:MOST_LINES]:
+            say(f"  {line}")
+        if len(lines) > MOST_LINES:
+            say(f"  and {len(lines) - MOST_LINES} more")
     if rows := panel_rows(record):
         columns = ("Compound", "Class", "Targets", "Predicted top", "Measured top", "Status")
         cells = [
@@ -55,9 +64,11 @@ def show_answer(record: Record) -> None:
         title = "Tried, and no longer proposed" if panel_rows(record) else ""
         found = [
             (r.what, r.readout, measured(r.predicted, ""), measured(r.measured, r.unit), str(r.wells), r.status)
-            for r in rows
+            for r in rows[:MOST_ROWS]
         ]
         table(names, found, title=title, wide=("Perturbation",))
+        if len(rows) > MOST_ROWS:
+            say(f"The report shows {len(rows) - MOST_ROWS} more.")
     counts = ", ".join(f"{n} {status}" for status, n in sorted(record.tally.items()))
     say(f"Claims: {counts or 'none'}. Wells: {record.wells}. Research use only; not medical advice.")
 

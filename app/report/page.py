@@ -11,7 +11,8 @@ from ..console import share
 from . import plots
 from .facts import Provenance
 from .glossary import GLOSSARY
-from .panel import finding_rows, panel_rows
+from .grid import grids
+from .panel import finding_rows, panel_rows, spoken
 from .record import ClaimRecord, Record, holding, moment
 
 FDR = 0.1
@@ -37,13 +38,16 @@ def render(record: Record, provenance: Provenance) -> str:
     environment.filters.update(number=plots.short_number, minus=number, share=share, pretty=pretty, many=many)
     environment.globals.update(span=plots.interval_text, when=when, short=short_hash)
     environment.globals.update(svg_versus=_safe(plots.versus), svg_path=_safe(plots.e_path))
+    sentences, lists = spoken(record.answer.get("summary") or ())
     template = environment.get_template("page.html.j2")
     return template.render(
         r=record,
-        summary=record.answer.get("summary") or (),
+        summary=sentences,
+        lists=lists,
         p=provenance,
         panel=panel_rows(record),
         findings=finding_rows(record),
+        grids=[] if record.answer.get("panel") else grids(finding_rows(record)),
         by_id=record.by_id,
         overview=_safe(plots.overview)(record.tested),
         tiles=tiles(record),

@@ -15,13 +15,16 @@ class AnswerRow:
     """One compound or perturbation of the answer.
 
     top, top_low, top_high: predicted share (0 to 100) of lines at least as sensitive; small = sensitive.
-    measured_top: the same of the measured value. predicted, measured: in ``unit``. None = not known.
+    measured_top: the same of the measured value. dose: uM; time_h: hours. predicted, measured: in ``unit``.
+    None = not known.
     """
 
     compound: str
     mechanism_class: str
     targets: tuple[str, ...]
     what: str
+    dose: float | None
+    time_h: float | None
     readout: str
     predicted: float | None
     low: float | None
@@ -49,6 +52,18 @@ def finding_rows(record: Record) -> list[AnswerRow]:
     return [_row(item, record.by_id) for item in record.answer.get("items") or ()]
 
 
+def spoken(summary: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """The summary as sentences, and its lines "Corroborated: …", "Refuted: …" as lists by that word."""
+    sentences, lists = [], dict[str, list[str]]()
+    for line in summary:
+        word, colon, rest = line.partition(": ")
+        if colon and word in ("Corroborated", "Refuted"):
+            lists.setdefault(word, []).append(rest)
+        else:
+            sentences.append(line)
+    return sentences, lists
+
+
 def _row(item: Mapping[str, Any], claims: Mapping[str, ClaimRecord]) -> AnswerRow:
     claim = claims.get(str(item.get("claim_id") or ""))
     low, high = _pair(item.get("interval"))
@@ -62,6 +77,8 @@ def _row(item: Mapping[str, Any], claims: Mapping[str, ClaimRecord]) -> AnswerRo
         mechanism_class=_known(item.get("mechanism_class")),
         targets=tuple(str(t) for t in item.get("targets") or ()),
         what=_what(item),
+        dose=item.get("dose"),
+        time_h=item.get("time_h"),
         readout=str(item.get("readout") or ""),
         predicted=item.get("predicted"),
         low=low,

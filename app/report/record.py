@@ -209,6 +209,11 @@ class Record:
         return [c for c in self.claims if not c.path]
 
     @property
+    def alarms(self) -> list[ClaimRecord]:
+        """Claims with an alarm about their evidence."""
+        return [c for c in self.claims if c.state.alarms]
+
+    @property
     def wells(self) -> int:
         """Wells revealed in this campaign."""
         return sum(len(run["wells"]) for run in self.runs)

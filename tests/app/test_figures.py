@@ -78,3 +78,31 @@ def test_short_numbers(value: float, shown: str) -> None:
 def test_unbounded_intervals_are_called_so() -> None:
     assert plots.interval_text(None, 0.25) == "unbounded to 0.25"
     assert plots.interval_text(-1.234, float("inf")) == "−1.23 to unbounded"
+
+
+def test_findings_become_a_grid_of_dose_and_time() -> None:
+    from cytocrux.app.report.grid import grids
+    from cytocrux.app.report.panel import finding_rows
+    from cytocrux.app.report.record import Record
+
+    items = [
+        {"compound": name, "dose": dose, "time_h": time, "readout": "pERK", "measured": -dose * time, "unit": "log2FC"}
+        for name in ("B", "A")
+        for dose, time in ((1.0, 24.0), (0.1, 1.0), (0.1, 24.0))
+    ]
+    (grid,) = grids(finding_rows(Record("K", answer={"items": items})))
+    assert grid.times == (1.0, 24.0) and grid.readout == "pERK"
+    assert [(line.compound, line.dose, line.first) for line in grid.lines] == [
+        ("A", 0.1, True), ("A", 1.0, False), ("B", 0.1, True), ("B", 1.0, False),
+    ]  # fmt: skip
+    first, second = grid.lines[0].cells, grid.lines[1].cells
+    assert [c.measured if c else None for c in (*first, *second)] == [-0.1, -2.4000000000000004, None, -24.0]
+    items[0]["time_h"] = None
+    assert grids(finding_rows(Record("K", answer={"items": items}))) == []
+
+
+def test_the_summary_is_told_in_sentences_and_lists() -> None:
+    from cytocrux.app.report.panel import spoken
+
+    told = spoken(["Two claims: one held.", "Refuted: A raises B.", "Corroborated: C.", "Refuted: D: E."])
+    assert told == (["Two claims: one held."], {"Refuted": ["A raises B.", "D: E."], "Corroborated": ["C."]})
