@@ -36,6 +36,7 @@ def compose(session: Session) -> dict[str, Any]:
         "summary": _summary(session, standing, refuted),
         "panel": [r | {"rank": i + 1} for i, r in enumerate(rows[: len(standing)])] if panel else [],
         "items": rows[len(standing) :] if panel else rows,
+        "trial": session.trial().model_dump(mode="json"),
         "excluded": [e.model_dump(mode="json") for e in goal.exclusions],
         "unused_fields": list(session.patient.unused) if session.patient else [],
         "unplaced": list(goal.unplaced),
@@ -109,6 +110,13 @@ def _summary(session: Session, standing: Sequence[ClaimState], refuted: Sequence
     else:
         lines += [f"Corroborated: {s.claim.sentence}" for s in _first_each(held)]
     lines += [f"Refuted: {s.claim.sentence}" for s in refuted]
+    trial = session.trial()
+    if trial.advantage is not None:
+        word = {"model": "better than", "baseline": "worse than", "undecided": "not yet told apart from"}[trial.leader]
+        lines.append(
+            f"On {trial.experiments} experiments the theory's predictions were {word} the sceptic's "
+            f"(mean score {trial.advantage:+.2f} on -1..1, e {trial.e_model:.2g} for, {trial.e_baseline:.2g} against)."
+        )
     if not held and not refuted:
         lines.append("Nothing was settled: the measurements at hand cannot tell yet.")
     return lines

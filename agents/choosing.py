@@ -27,7 +27,11 @@ BET_ON = 0.5  # the least probability, under the theory, that theta lies past th
 def choose(session: Session, hypotheses: Sequence[Hypothesis], cycle: int, wells_left: int) -> list[Bundle]:
     """The bundles of this cycle, within the wells left; empty when nothing is worth testing."""
     goal, states = session.goal, session.states()
-    fresh = [s for s in session.staker().stake(hypotheses) if s.claim.id not in states and believed(s)]
+    fresh: list[Stake] = []
+    if session.trial().withdrawn:
+        session.say("the theory lost to its sceptic: it stakes no new claims until it predicts better again")
+    else:
+        fresh = [s for s in session.staker().stake(hypotheses) if s.claim.id not in states and believed(s)]
     if goal.intent == "panel":
         fresh = _panel(session, fresh, states)
     fresh = value_boldness(fresh)

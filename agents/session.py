@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..knowledge.artefacts import Artefacts
-from ..knowledge.claims import Claim, Design, Prediction
+from ..knowledge.claims import Claim, Design, Evidence, Prediction
 from ..knowledge.ledger import Ledger
 from ..tools.lab.replay import ReplayLab
 from ..world_model.errors import BadInput, Corrupt
@@ -30,6 +30,7 @@ from .study import Study, open_study
 
 if TYPE_CHECKING:
     from ..knowledge.status import ClaimState
+    from ..knowledge.trial import TrialState
     from ..world_model.cell import VirtualCell
     from ..world_model.data.dataset import Dataset
     from .minds.llm import DecisionRecord
@@ -159,6 +160,19 @@ class Session:
         ids = {w for e in events if e.payload["run_id"] != without_run for w in e.payload["wells"]}
         names = self.study.dataset.wells.obs_names
         return np.array([r for r in self.study.lab if names[r] in ids], dtype=int)
+
+    def trial(self) -> TrialState:
+        """The theory against its sceptic on the first look of every claim of this data set, over the whole ledger."""
+        from ..knowledge.trial import duel, outcome_of
+
+        ours = {d.content_hash() for d in reviews.designs(self.ledger).values() if d.dataset == self.dataset.name}
+        registered, outcomes = self.registered(), []
+        for event in self.ledger.events(kind="evidence_added"):
+            evidence = Evidence.model_validate(event.payload["evidence"])
+            if evidence.batch.index == 0 and evidence.batch.design_hash in ours:
+                prediction = registered[evidence.batch.claim_id]
+                outcomes.append(outcome_of(prediction, evidence, evidence.batch.design_hash))
+        return duel(outcomes)
 
     def wells_spent(self) -> int:
         """Wells this campaign has revealed."""
