@@ -14,7 +14,7 @@ class Budget(Frozen):
     wells: int = Field(default=192, ge=1)
     cycles: int = Field(default=6, ge=1, le=1000)
     hours: float = Field(default=8.0, gt=0)
-    usd: float = Field(default=0.0, ge=0)
+    usd: float | None = Field(default=None, ge=0)  # None = no money limit; the calls and tokens stay limited
 
     @classmethod
     def parse(cls, text: str) -> Budget:

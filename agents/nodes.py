@@ -7,6 +7,7 @@ Every effect goes through the ledger under a key made of campaign and cycle, so 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TypedDict
 
 from ..knowledge.evalues import assess
@@ -72,9 +73,7 @@ class Nodes:
         s, cycle = self.s, state.get("cycle", 0)
         settled = [f"{c.claim.sentence} [{c.status}]" for c in s.states().values() if c.status not in OPEN]
         briefing = s.briefing(settled)
-        proposed: list[Hypothesis] = list(s.mind.hypothesise(s.goal, briefing))
-        if s.mind.name != s.builtin.name:
-            proposed += s.builtin.hypothesise(s.goal, briefing)
+        proposed = unique([*s.mind.hypothesise(s.goal, briefing), *s.builtin.hypothesise(s.goal, briefing)])
         s.say(f"cycle {cycle + 1}: {len(proposed)} hypotheses")
         return {"hypotheses": s.artefacts.put_json([h.model_dump(mode="json") for h in proposed])}
 
@@ -238,3 +237,11 @@ class Nodes:
                     {"claim_id": claim_id, "reason": "the lab has no fresh wells of one of its arms"},
                     f"closed:{claim_id}",
                 )
+
+
+def unique(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """The first of those that say the same of the same arm, so that a mind's own wording wins."""
+    found: dict[tuple[object, ...], Hypothesis] = {}
+    for h in hypotheses:
+        found.setdefault((tuple(sorted(h.perturbations)), h.dose, h.time_h, h.readout, h.direction), h)
+    return list(found.values())

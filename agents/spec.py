@@ -68,16 +68,7 @@ def read_spec(path: Path) -> CampaignSpec:
 
 
 def patient_text(path: Path) -> str:
-    """The patient table as text; BadInput where there is none or it is far too large to be one."""
-    if not path.is_file():
-        raise BadInput(
-            f"No patient table at {path}", cure="check the path; the table has the columns field, value, unit"
-        )
-    if path.stat().st_size > 1_000_000:
-        raise BadInput(
-            f"{path.name} is larger than 1 MB", why="a patient table has some hundred rows", cure="give the table alone"
-        )
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise BadInput(f"{path.name} is not UTF-8 text", cure="save the table as CSV (UTF-8)") from None
+    """The patient table as text; BadInput where there is none or it is no table."""
+    from .patient_table import table_text
+
+    return table_text(path)
