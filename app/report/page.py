@@ -52,8 +52,7 @@ def render(record: Record, provenance: Provenance) -> str:
         overview=_safe(plots.overview)(record.tested),
         tiles=tiles(record),
         refuted=record.of_status("falsified"),
-        unexplained=unexplained(record),
-        successors={c.claim.revises: c for c in record.claims if c.claim.revises},
+        changes=changes(record),
         **plan(record),
         fdr=FDR,
         open_cards=OPEN_CARDS,
@@ -112,10 +111,26 @@ def goal_text(record: Record) -> str:
     return f"which {goal.kind} moves the readout, at what dose and when"
 
 
-def unexplained(record: Record) -> list[ClaimRecord]:
-    """Falsified claims that no recorded change of belief speaks of."""
-    spoken = {claim for belief in record.beliefs for claim in belief.get("claim_ids") or ()}
-    return [c for c in record.of_status("falsified") if c.id not in spoken]
+def changes(record: Record) -> list[dict[str, Any]]:
+    """Each refuted claim beside what changed because of it; refuted claims without a recorded change come last."""
+    successors: dict[str | None, ClaimRecord] = {c.claim.revises: c for c in record.claims if c.claim.revises}
+    rows, told = [], set[str]()
+    for belief in record.beliefs:
+        ids = [str(i) for i in belief.get("claim_ids") or ()]
+        told.update(ids)
+        claim = next((record.by_id[i] for i in ids if i in record.by_id), None)
+        said = str(belief["sentence"])
+        moved = re.search(r"\bFor [^.]*? the mean prediction moved.*", said) if claim else None
+        rows.append(_change(claim, said, moved[0] if moved else said, successors))
+    silent = [c for c in record.of_status("falsified") if c.id not in told]
+    return rows + [_change(c, c.claim.sentence, "No change of belief was recorded.", successors) for c in silent]
+
+
+def _change(
+    claim: ClaimRecord | None, sentence: str, consequence: str, successors: Mapping[str | None, ClaimRecord]
+) -> dict[str, Any]:
+    successor = successors.get(claim.id) if claim else None
+    return {"claim": claim, "sentence": sentence, "consequence": consequence, "successor": successor}
 
 
 def _exclusion(said: Any) -> tuple[str, str]:
