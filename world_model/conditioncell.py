@@ -19,7 +19,7 @@ from .base import BASES, BaseModel, BaseValues
 from .measured import with_own
 from .priors import Priors
 from .rows import Array, Codes, Rows, cell_keys, parts
-from .uncertainty import Reproducibility, reproducibility, shrinkage, widening
+from .uncertainty import Reproducibility, readout_weights, reproducibility, shrinkage, widening
 
 if TYPE_CHECKING:
     import torch
@@ -218,14 +218,14 @@ class ConditionCell:
                 y = (self.rows.delta - base.mean)[residual.index] / residual.unit
                 mean, var = residual.process.leave_out(inverses[name], place[here], y)
                 offered[name][here], sd[name][here] = mean * residual.unit, np.sqrt(var) * residual.unit
-        scale, found = _unit(self.rows.delta), {}
+        weight, found = np.sqrt(readout_weights(self.rows)), {}
         for name in BASES:
-            shrink = shrinkage(wanted[name] / scale, offered[name] / scale)
+            shrink = shrinkage(wanted[name] * weight, offered[name] * weight)
             error = wanted[name] - shrink * offered[name]
             both = np.isfinite(error) & np.isfinite(wanted["train mean"])
             if both.any():
-                plain = float(np.sum((wanted["train mean"] / scale)[both] ** 2))
-                share = float(np.sum((error / scale)[both] ** 2)) / max(plain, 1e-12)
+                plain = float(np.sum((wanted["train mean"] * weight)[both] ** 2))
+                share = float(np.sum((error * weight)[both] ** 2)) / max(plain, 1e-12)
                 found[name] = Trust(shrink, widening(error, sd[name], np.sqrt(noise)), share)
         return found
 

@@ -12,6 +12,23 @@ LEVEL, Z90 = 0.90, 1.6448536269514722
 REPRODUCIBLE = 0.10  # under this share of variance, perturbations cannot be told apart
 
 
+def readout_weights(rows: Rows) -> Array:
+    """(r,) what a squared error in each readout counts: its reliability, so that readouts of only noise do not decide.
+
+    reliability = 1 - mean noise variance / mean squared change, at least 0; 1 where the noise is unknown; all equal
+    where no readout has any.
+    """
+    seen = np.isfinite(rows.delta)
+    n = np.maximum(seen.sum(axis=0), 1)
+    power = (np.where(seen, rows.delta, 0.0) ** 2).sum(axis=0) / n
+    noise = rows.noise()
+    known = np.isfinite(noise) & seen
+    error = np.where(known, noise, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    reliability = np.where(known.any(axis=0), 1.0 - error / np.maximum(power, 1e-300), 1.0)
+    out: Array = np.maximum(reliability, 0.0)
+    return out if out.any() else np.ones_like(out)
+
+
 def shrinkage(wanted: Array, offered: Array) -> float:
     """Best factor in [0, 1] on the ``offered`` residual: least squares over held-out entries (NaN skipped)."""
     use = np.isfinite(wanted) & np.isfinite(offered)
