@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -22,7 +23,12 @@ def emit(payload: Any) -> None:
 
 def say(text: str = "") -> None:
     """One line of text on stdout, never read as markup."""
-    print(text)
+    print(clean(text))
+
+
+def clean(text: str) -> str:
+    """Without control characters, so that a name in somebody's file cannot steer the terminal."""
+    return "".join("\ufffd" if unicodedata.category(c)[0] == "C" and c not in "\n\t" else c for c in text)
 
 
 def table(
@@ -46,7 +52,7 @@ def table(
 def _cell(value: object, text: Any) -> Any:
     if value is None or value == "":
         return text("—", style="dim")
-    shown = str(value)
+    shown = clean(str(value))
     if shown in GLYPH:
         return text(f"{GLYPH[shown]} {shown}", style=COLOUR.get(shown, ""))
     return text(f"{value:.3g}" if isinstance(value, float) else shown)
@@ -85,7 +91,7 @@ class Progress:
         """Show one step with the seconds since the start."""
         if self._quiet:
             return
-        line = f"{time.monotonic() - self._start:6.1f} s  {message}"
+        line = f"{time.monotonic() - self._start:6.1f} s  {clean(message)}"
         if self._status is None:
             print(line, file=sys.stderr, flush=True)
         else:

@@ -21,6 +21,7 @@ import typer
 from typer.core import TyperGroup
 
 from ..world_model.errors import BadInput, CytocruxError, NotAllowed
+from .console import clean
 from .options import DEFAULT_WORKSPACE
 
 GROUPS = ("campaign", "claims", "data")  # commands with commands
@@ -74,7 +75,7 @@ def _say(argv: list[str], code: int, kind: str, what: str, why: str, cure: str) 
     lines = [f"Error: {sentence(what)}"]
     lines += [f"  Why: {sentence(why)}"] if why else []
     lines += [f"  Do:  {sentence(cure)}"] if cure else []
-    print("\n".join(lines), file=sys.stderr)
+    print(clean("\n".join(lines)), file=sys.stderr)
     return code
 
 

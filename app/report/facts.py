@@ -90,6 +90,7 @@ def as_json(record: Record, about: Provenance) -> dict[str, Any]:
         "excluded": list(record.answer.get("excluded") or ()),
         "assumptions": list(record.answer.get("assumptions") or ()),
         "unused_fields": list(record.answer.get("unused_fields") or ()),
+        "trial": record.answer.get("trial"),
         "beliefs": record.beliefs,
         "models": record.models,
         "reviews": [

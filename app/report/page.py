@@ -54,6 +54,7 @@ def render(record: Record, provenance: Provenance) -> str:
         refuted=record.of_status("falsified"),
         changes=changes(record),
         **plan(record),
+        trial=record.answer.get("trial"),
         fdr=FDR,
         open_cards=OPEN_CARDS,
         alarming=("falsified", "conflict", "undermined"),

@@ -201,6 +201,9 @@ def finish_panel(scribe: Scribe, staked: Sequence[tuple[Told, Claim]]) -> None:
         panel=[r for r in rows if r["compound"] != "Bortezomib"],
         items=[r for r in rows if r["compound"] == "Bortezomib"],
         excluded=[{"what": "anthracycline", "because": "LVEF 45 % is below the limit"}],
+        trial={
+            "leader": "model", "e_model": 31.0, "e_baseline": 0.1, "withdrawn": False, "experiments": 3, "advantage": 0.2,
+        },
         unused_fields=["favourite colour"], assumptions=["all wells of DOHH-2 are held out"], unplaced=["shoe size"],
     )  # fmt: skip
     scribe.add("campaign_finished", reason="nothing left that is worth testing")

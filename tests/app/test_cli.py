@@ -266,3 +266,9 @@ def test_claims_are_found_by_their_words(run: Run, workspace: Path) -> None:
     assert "Ibrutinib" in best["text"] and best["status"] == "corroborated"
     assert run("claims", "search", " ", "--workspace", workspace).exit_code == 2
     assert "Ibrutinib" in run("claims", "search", "ibrutinib", "--most", "1", "--workspace", workspace).stdout
+
+
+def test_control_characters_do_not_reach_the_terminal(run: Run) -> None:
+    result = run("data", "info", "a\x1b[31mred\x07")
+    assert result.exit_code == 2
+    assert "\x1b" not in result.stderr and "\x07" not in result.stderr and "[31mred" in result.stderr

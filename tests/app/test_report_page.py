@@ -98,6 +98,7 @@ def test_refuted_claims_and_their_consequence_are_told(page: str) -> None:
     text = visible(page[page.index('id="changed"') : page.index('id="record"')])
     assert "Bortezomib −1 ± 0.6 1.13 z For the other proteasome inhibitors (2) the mean prediction moved" in text
     assert "Venetoclax" not in text
+    assert "over 3 experiments: the model predicts better" in visible(page)
 
 
 def test_json_beside_the_page_holds_the_same(finished: Path, folder: Path) -> None:
