@@ -202,7 +202,8 @@ def finish_panel(scribe: Scribe, staked: Sequence[tuple[Told, Claim]]) -> None:
         items=[r for r in rows if r["compound"] == "Bortezomib"],
         excluded=[{"what": "anthracycline", "because": "LVEF 45 % is below the limit"}],
         trial={
-            "leader": "model", "e_model": 31.0, "e_baseline": 0.1, "withdrawn": False, "experiments": 3, "advantage": 0.2,
+            "leader": "model", "e_model": 31.0, "e_baseline": 0.1, "withdrawn": False, "experiments": 3,
+            "advantage": 0.2,
         },
         unused_fields=["favourite colour"], assumptions=["all wells of DOHH-2 are held out"], unplaced=["shoe size"],
     )  # fmt: skip
