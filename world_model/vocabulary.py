@@ -17,9 +17,7 @@ PerturbationKind = Literal[
     "knockout", "knockdown", "activation", "overexpression", "compound",
     "ligand", "antibody", "stimulus", "infection",
 ]  # fmt: skip
-Modality = Literal[
-    "transcriptome", "proteome", "phosphoproteome", "morphology", "secretome", "viability", "score"
-]
+Modality = Literal["transcriptome", "proteome", "phosphoproteome", "morphology", "secretome", "viability", "score"]
 
 
 class Frozen(BaseModel):
