@@ -10,10 +10,11 @@ whose w is 1 where the arms agree and increases with theta, whatever the arms' l
                  (Robinson & Smyth 2008, Biostatistics 9:321); phi = 0 is Poisson, h binomial(T, n_t / (n_t + n_c))
     proportions  h hypergeometric: Fisher's noncentral distribution, w the odds ratio (exact at every boundary)
 So the likelihood ratio given T is a martingale at the boundary and, by its monotone likelihood ratio, a supermartingale
-beyond it, through batches of any size. For counts with a boundary other than 0 the arm with the higher mean under the
-boundary is thinned (each count kept with probability 2^-|boundary|): thinning keeps the size of a negative binomial, so
-the arms agree exactly at the boundary. Thinning is random (seeded); several thinnings are averaged, which is again an
-e-value. The stake is the usual one (mixtures.stakes): a belief beyond the boundary and a hedge one log2 unit wide.
+beyond it, through batches of any size. At a boundary other than 0 Poisson counts take h at that ratio; of overdispersed
+counts the arm with the higher mean under the boundary is thinned (each count kept with probability 2^-|boundary|):
+thinning keeps the size of a negative binomial, so the arms agree exactly at the boundary. Thinning is random (seeded);
+several thinnings are averaged, which is again an e-value. The stake is the usual one (mixtures.stakes): a belief beyond
+the boundary, and a hedge one log2 unit wide.
 """
 
 from __future__ import annotations
@@ -67,19 +68,20 @@ def log_e_counts(
     """
     _check(tallies)
     nodes = nodes_of(boundary, belief, sign)
-    keep = 2.0 ** -abs(boundary)
+    thin = boundary != 0 and dispersion > 0
+    keep, exposure = 2.0 ** -abs(boundary), 1.0 if thin else 2.0**boundary
     logs = []
-    for thinning in range(thinnings if boundary else 1):
+    for thinning in range(thinnings if thin else 1):
         path = np.zeros(len(nodes.log2))
         for k, tally in enumerate(tallies):
             rng = np.random.default_rng([seed, thinning, k])  # a later look thins the earlier ones as before
             treated, control = tally.treated, tally.control
-            if boundary > 0:
+            if thin and boundary > 0:
                 treated = int(rng.binomial(treated, keep))
-            elif boundary < 0:
+            elif thin:
                 control = int(rng.binomial(control, keep))
             total = treated + control
-            table = count_table(total, tally.n_treated, tally.n_control, dispersion, sign * nodes.log2)
+            table = count_table(total, tally.n_treated * exposure, tally.n_control, dispersion, sign * nodes.log2)
             path += table[0] * treated + table[1]
         logs.append(logsumexp(path, b=nodes.share))
     return float(logsumexp(logs) - np.log(len(logs)))
@@ -127,7 +129,7 @@ def nodes_of(boundary: float, belief: Belief, sign: int) -> Nodes:
     return Nodes(np.maximum(np.concatenate(log2), 1e-9), np.concatenate(share))
 
 
-def count_table(total: int, n_t: int, n_c: int, dispersion: float, log2_ratio: Floats) -> tuple[Floats, Floats]:
+def count_table(total: int, n_t: float, n_c: float, dispersion: float, log2_ratio: Floats) -> tuple[Floats, Floats]:
     """(log w, -log E_h[w^X]) for each ratio: the log likelihood ratio of a treated count x is their x-line.
 
     Given the total the level is estimated as mu = T / (n_t R + n_c), and w = R (1 + mu phi) / (1 + mu R phi): any w

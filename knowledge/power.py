@@ -17,8 +17,9 @@ from scipy.special import gammaincinv, ndtr, ndtri
 
 from . import mixtures
 from .claims import ArmSummary, Batch, Belief, Claim, Prediction
-from .evalues import Bet, Pooled, arm_weights, bets, log_e, pool
+from .evalues import Bet, bets, log_e
 from .mixtures import Floats
+from .pooling import Pooled, arm_weights, pool
 
 _NOISE_DF = 4.0  # how many residual degrees of freedom noise_sd counts for, once there are wells
 _GRID = 32
@@ -37,7 +38,7 @@ class _Plan(NamedTuple):
 
     now: Pooled | None
     m: float  # effective wells after the experiment
-    df: int
+    df: float
     sigma: float
 
 
@@ -108,19 +109,25 @@ def replicates_for(claim: Claim, prediction: Prediction, target: float, already:
 
 
 def _plan(claim: Claim, prediction: Prediction, n_per_arm: Mapping[str, int], already: Sequence[Batch]) -> _Plan:
-    cells = tuple(ArmSummary(arm_key=key, n=n, mean=0.0, ssd=0.0) for key, n in n_per_arm.items() if n > 0)
+    """Pool the wells seen with wells to come that lie exactly on their arm's mean and spread as expected."""
     ordered = sorted(already, key=lambda b: b.index)
+    now = pool(claim.contrast, ordered) if ordered else None
+    sigma = prediction.noise_sd
+    if now is not None and prediction.variance == "pooled":
+        sigma = math.sqrt((now.welch.ssd + _NOISE_DF * sigma**2) / (now.welch.df + _NOISE_DF))
+    means = {arm.arm_key: arm.mean for batch in ordered for arm in batch.arms}
+    cells = tuple(
+        ArmSummary(arm_key=key, n=n, mean=means.get(key, 0.0), ssd=(n - 1) * sigma**2)
+        for key, n in n_per_arm.items()
+        if n > 0
+    )
     planned = []
     if cells:
         names = {"claim_id": claim.id, "prediction_id": prediction.id, "design_hash": "", "data_hash": ""}
         index = ordered[-1].index + 1 if ordered else 0
         planned = [Batch(index=index, arms=cells, wells=("planned",), **names)]
     after = pool(claim.contrast, [*ordered, *planned])
-    now = pool(claim.contrast, ordered) if ordered else None
-    sigma = prediction.noise_sd
-    if now is not None and prediction.variance == "pooled":
-        sigma = math.sqrt((now.ssd + _NOISE_DF * sigma**2) / (now.df + _NOISE_DF))
-    return _Plan(now, after.m, after.df, sigma)
+    return _Plan(now, after.m, after.welch.df, sigma)
 
 
 def _current_beliefs(prediction: Prediction, plan: _Plan) -> tuple[Floats, list[Belief]]:
@@ -145,14 +152,14 @@ def _outcomes(belief: Belief, plan: _Plan, rng: np.random.Generator, n: int) -> 
     m0 = plan.now.m if plan.now else 0.0
     gain = plan.m - m0
     if plan.now is not None and gain <= 0:  # nothing planned
-        return np.full(n, plan.now.estimate), np.full(n, plan.now.ssd)
+        return np.full(n, plan.now.estimate), np.full(n, plan.now.welch.ssd)
     fresh = belief.mean + math.hypot(belief.sd, plan.sigma / math.sqrt(gain)) * ndtri(_strata(rng, n))
-    df = plan.df if plan.now is None else plan.df - plan.now.df - 1
+    df = plan.df if plan.now is None else plan.df - plan.now.welch.df - 1
     ssd = plan.sigma**2 * 2.0 * gammaincinv(df / 2.0, _strata(rng, n)) if df > 0 else np.zeros(n)
     if plan.now is None:
         return fresh, ssd
     estimate = (m0 * plan.now.estimate + gain * fresh) / plan.m
-    return estimate, plan.now.ssd + ssd + m0 * gain / plan.m * (fresh - plan.now.estimate) ** 2
+    return estimate, plan.now.welch.ssd + ssd + m0 * gain / plan.m * (fresh - plan.now.estimate) ** 2
 
 
 def _strata(rng: np.random.Generator, n: int) -> Floats:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cytocrux.knowledge.confidence import normal_radius, t_radius
+from cytocrux.knowledge.claims import Belief
+from cytocrux.knowledge.confidence import interval, normal_radius, t_radius
+from cytocrux.knowledge.counts import Tally, log_e_odds, log_e_share
 
 
 @pytest.mark.parametrize(
@@ -49,3 +51,35 @@ def test_covers_at_all_looks_at_once() -> None:
     known = np.abs(mean) > [normal_radius(1.0, float(k), 0.1) for k in n]
     for rate in (missed.mean(), known.any(axis=1).mean()):
         assert 0.005 < rate <= 0.1 + 3 * np.sqrt(0.09 / runs)
+
+
+def test_inverting_a_proportion_covers_it_and_shrinks() -> None:
+    rng = np.random.default_rng(1)
+    widths, missed = [], 0
+    for _ in range(150):
+        hits = np.cumsum(rng.random(200) < 0.3)
+        for n in (20, 60, 200):
+            k = int(hits[n - 1])
+
+            def log_e(boundary: float, sign: int, k: int = k, n: int = n) -> float:
+                return log_e_share(k, n, boundary=boundary, sign=sign)
+
+            low, high = interval(log_e, k / n, (1e-9, 1 - 1e-9), 0.1)
+            if (low is not None and low > 0.3) or (high is not None and high < 0.3):
+                missed += 1
+                break
+        widths.append((high or 1.0) - (low or 0.0))
+    assert missed / 150 <= 0.1 + 3 * np.sqrt(0.09 / 150)
+    assert 0.1 < np.mean(widths) < 0.3
+
+
+def test_an_end_is_where_the_e_value_reaches_the_bar() -> None:
+    tallies = [Tally(30, 40, 10, 40)]
+
+    def log_e(boundary: float, sign: int) -> float:
+        return log_e_odds(tallies, boundary=boundary, belief=Belief(mean=0, sd=2), sign=sign)
+
+    low, high = interval(log_e, np.log2(9.0), (-7.0, 13.0), 0.05)
+    assert low is not None and high is not None and 0 < low < np.log2(9.0) < high
+    assert (log_e(low, 1), log_e(high, -1)) == (pytest.approx(np.log(40)), pytest.approx(np.log(40)))
+    assert interval(log_e, np.log2(9.0), (3.1, 3.2), 0.05) == (None, None)

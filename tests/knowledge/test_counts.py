@@ -46,6 +46,13 @@ def test_counts_have_mean_one_where_the_arms_agree(dispersion: float, sign: int)
     assert np.all(np.diff(logs) * sign > 0)
 
 
+def test_poisson_counts_need_no_thinning_at_any_boundary() -> None:
+    total, x = 50, np.arange(51)
+    p = 3 * 2**0.7 / (3 * 2**0.7 + 4)
+    e = [np.exp(log_e_counts([Tally(int(k), 3, int(50 - k), 4)], boundary=0.7, belief=BELIEF, dispersion=0)) for k in x]
+    assert np.dot(stats.binom.pmf(x, total, p), e) == pytest.approx(1.0, rel=1e-9)
+
+
 def test_the_conditional_reference_is_that_of_summed_negative_binomials() -> None:
     rng = np.random.default_rng(0)
     phi, mu = 0.4, 6.0

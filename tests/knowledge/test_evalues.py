@@ -11,7 +11,8 @@ from scipy import stats
 
 from cytocrux.knowledge import mixtures
 from cytocrux.knowledge.claims import ArmSummary, Batch, Belief, Claim, Prediction
-from cytocrux.knowledge.evalues import assess, bets, e_threshold, pool
+from cytocrux.knowledge.evalues import assess, bets, e_threshold
+from cytocrux.knowledge.pooling import pool
 from cytocrux.world_model.errors import BadInput, NotAllowed
 from cytocrux.world_model.vocabulary import Arm, Contrast, Perturbation, Population, Readout
 
@@ -67,16 +68,29 @@ def readings(theta: float, k: int, n: int = 3, seed: int = 0) -> np.ndarray:
     return x
 
 
-def test_one_batch_is_students_t() -> None:
+def test_one_batch_is_welchs_t() -> None:
     a, b = readings(0.7, 1)[0]
+    b = np.append(b, [0.4, -1.9, 2.2])
     found = assess(CLAIM, TEST, [batch(CLAIM, TEST, 0, {TREATED: a, CONTROL: b})])
-    oracle = stats.ttest_ind(a, b, alternative="greater")
-    assert (found.estimate, found.df) == (pytest.approx(a.mean() - b.mean()), 4)
+    oracle = stats.ttest_ind(a, b, alternative="greater", equal_var=False)
+    assert (found.estimate, found.df) == (pytest.approx(a.mean() - b.mean()), pytest.approx(oracle.df))
     assert found.p_for == pytest.approx(oracle.pvalue)  # delta0 = 0
-    assert found.p_against == pytest.approx(stats.ttest_ind(a - 1.0, b, alternative="less").pvalue)
-    t = oracle.statistic
-    log_e = mixtures.log_e_t(t / np.sqrt(4 + t * t), 4, np.sqrt(1.5), mixtures.stakes(1.5, 0.5))
-    assert np.log(found.e_for) == pytest.approx(float(log_e))
+    assert found.p_against == pytest.approx(stats.ttest_ind(a - 1.0, b, alternative="less", equal_var=False).pvalue)
+    assert found.se == pytest.approx(found.estimate / oracle.statistic)
+
+
+def test_the_smaller_of_students_and_welchs_e_value_counts() -> None:
+    for spread in (0.3, 1.0, 3.0):
+        a, b = readings(0.7, 1)[0] * [[spread], [1.0]]
+        b = np.append(b, [0.4, -1.9, 2.2])
+        found = assess(CLAIM, TEST, [batch(CLAIM, TEST, 0, {TREATED: a, CONTROL: b})])
+        logs = []
+        for equal in (True, False):
+            oracle = stats.ttest_ind(a, b, equal_var=equal)
+            rho = oracle.statistic / np.sqrt(oracle.df + oracle.statistic**2)
+            logs.append(float(mixtures.log_e_t(rho, oracle.df, np.sqrt(2.0), mixtures.stakes(1.5, 0.5))))
+        assert np.log(found.e_for) == pytest.approx(min(logs))
+        assert abs(logs[0] - logs[1]) > 0.01
 
 
 def test_one_well_per_arm_and_batch_is_the_paired_t_test() -> None:
@@ -108,8 +122,8 @@ def test_blocked_estimate_of_an_unbalanced_design_is_least_squares() -> None:
     design = np.array(columns)
     coefficients, residual, *_ = np.linalg.lstsq(design, y)
     assert found.estimate == pytest.approx(coefficients[0])
-    assert found.ssd == pytest.approx(float(residual[0]))
-    assert found.df == len(y) - 4
+    assert found.equal.ssd == pytest.approx(float(residual[0]))
+    assert found.equal.df == len(y) - 4
     assert 1 / found.m == pytest.approx(np.linalg.inv(design.T @ design)[0, 0])
 
 
@@ -205,6 +219,24 @@ def test_extremes_stay_finite() -> None:
     lonely = assess(CLAIM, TEST, [batch(CLAIM, TEST, 0, {TREATED: [2.0], CONTROL: [0.0]})])
     assert (lonely.df, lonely.p_for, lonely.ci_low, lonely.ci_high) == (0, 1.0, None, None)
     assert lonely.e_for < 2
+
+
+def test_satterthwaite_over_blocks_by_hand() -> None:
+    """Two equal blocks of 2 + 4: arm variances 8 and 1 are weighted 2 : 1, as they enter the variance."""
+    wide, narrow = np.array([-2.0, 2.0]), np.array([-1.0, -0.5, 0.5, 1.0]) * np.sqrt(3 / 2.5)
+    looks = [batch(CLAIM, TEST, k, {TREATED: wide + 1, CONTROL: narrow}) for k in range(2)]
+    found = pool(CLAIM.contrast, looks)
+    within = (2 / 3 * 8) ** 2 / 2 + (1 / 3 * 1) ** 2 / 6
+    df = (2 / 3 * 8 + 1 / 3 * 1) ** 2 / within
+    assert found.welch.df == pytest.approx(df + 1)
+    assert found.welch.ssd == pytest.approx((2 / 3 * 8 + 1 / 3 * 1) * df)  # equal blocks: no spread between
+    assert (found.equal.df, found.equal.ssd) == (9, pytest.approx(2 * 8 + 2 * 3))
+
+
+def test_a_single_control_well_is_taken_to_be_as_noisy_as_the_rest() -> None:
+    found = pool(CLAIM.contrast, [batch(CLAIM, TEST, 0, {TREATED: [0.0, 1.0, 2.0], CONTROL: [0.5]})])
+    assert (found.welch.ssd, found.welch.df) == (pytest.approx(2.0), pytest.approx(2.0))  # 3.2 capped
+    assert found.equal.df == 2
 
 
 @pytest.mark.parametrize("variance", ["pooled", "known"])
