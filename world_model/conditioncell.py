@@ -275,7 +275,9 @@ class ConditionCell:
         left = self.rows.delta - self.train_bases[name].mean
         if name not in self.residuals:
             widen = np.array([self.trust.get((v, name), Trust(0.0, 1.0, 1.0)).widen for v in novelty])
-            return base, widen[:, None] * _unit(left), np.zeros(len(conditions))
+            seen = np.isfinite(left).any(axis=0)  # never held out: it may err by as much as changes are large
+            unit = np.where(seen, _unit(left), _unit(self.rows.delta))
+            return base, widen[:, None] * unit, np.zeros(len(conditions))
         residual = self.residuals[name]
         trust = [self.trust.get((v, name), Trust(1.0, 1.0, 1.0)) for v in novelty]
         x = features(conditions, priors, self.device)

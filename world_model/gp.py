@@ -105,6 +105,11 @@ class Process:
         """Variance of the signal before any data."""
         return prior_variance(self.p)
 
+    @property
+    def own(self) -> float:
+        """The learned variance that belongs to single rows: beyond their known noise, and shared with no other row."""
+        return float(torch.exp(self.p["noise"]))
+
     def predict(self, x: Features, y: Array) -> tuple[Array, Array]:
         """Mean and variance (m, r) of the noiseless signal at ``x``, given targets ``y`` (n, r) of the fitted rows."""
         cross = kernel(x, self.x, self.p)  # (m, n)

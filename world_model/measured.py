@@ -64,9 +64,10 @@ def _expected_of(cell: ConditionCell, rows: list[int], base: str, mean: Array, s
     y = (cell.rows.delta - level)[residual.index] / residual.unit
     offered, variance = residual.process.leave_out(cell.inverses(base), place, y)
     expected = level[residual.index[place[0]]] + trust.shrink * offered[0] * residual.unit
-    # what shrinking leaves out of the prediction goes into its variance
+    # what shrinking leaves out of the prediction goes into its variance, and so does what is this condition's own:
+    # the process books it as noise, since no other condition tells of it, but its own wells repeat it
     spread = trust.widen**2 * (variance[0] + (1.0 - trust.shrink) * residual.process.prior)
-    return expected, spread * residual.unit**2
+    return expected, (spread + residual.process.own) * residual.unit**2
 
 
 def _measurement(cell: ConditionCell, rows: list[int]) -> tuple[Array, Array]:
