@@ -96,9 +96,10 @@ def open_study(dataset: Dataset, goal: Goal, seed: int) -> Study:
     kin = np.isin(contexts, sorted(set(contexts[(obs["kind"].astype(str) == goal.kind).to_numpy()])))
     train = np.union1d(np.flatnonzero(~in_context & kin), taught)
     others = len(set(contexts[~in_context & kin]))
+    also = f", with {others} other contexts" if others else ""
     how = (
-        f"{len(taught)} wells of single perturbations and controls in {here} teach the model"
-        f"{f', with {others} other contexts' if others else ''}; the other {len(lab)}, and every combination, are held out"
+        f"{len(taught)} wells of single perturbations and controls in {here} teach the model{also}; "
+        f"the other {len(lab)}, and every combination, are held out"
     )
     return Study(dataset, goal, train, lab, how)
 

@@ -1,6 +1,6 @@
 """Gaussian process regression with many outputs that share one kernel: fit, predict, block cross-validation, append.
 
-Outputs with the same pattern of missing rows share one Cholesky factor (float64). Rasmussen and Williams 2006,
+Outputs with the same missing rows and the same noise share one Cholesky factor (float64). Rasmussen and Williams 2006,
 "Gaussian processes for machine learning": prediction (2.25-2.26), marginal likelihood (5.8), leave-out (5.10-5.12).
 """
 
@@ -20,42 +20,39 @@ JITTER = 1e-8
 
 @dataclass(frozen=True)
 class Block:
-    """Outputs measured in the same rows: indices of both, and the lower Cholesky factor of K + noise there."""
+    """Outputs with the same rows and noise: indices of both, and the lower Cholesky factor of K + noise there."""
 
     outputs: Codes
     rows: Codes
     factor: Tensor
 
 
-def patterns(y: Array) -> list[tuple[Codes, Codes]]:
-    """(outputs, rows) for each distinct pattern of finite entries in ``y`` (n, r)."""
+def patterns(y: Array, noise: Array) -> list[tuple[Codes, Codes]]:
+    """(outputs, rows) for each distinct pattern of finite entries in ``y`` (n, r) and column of ``noise`` (n, r)."""
     found: dict[bytes, list[int]] = {}
     seen = np.isfinite(y)
     for j in range(y.shape[1]):
-        found.setdefault(seen[:, j].tobytes(), []).append(j)
+        found.setdefault(seen[:, j].tobytes() + noise[:, j].tobytes(), []).append(j)
     return [(np.array(js, dtype=np.intp), np.flatnonzero(seen[:, js[0]])) for js in found.values()]
 
 
-def learn(x: Features, y: Array, noise: Array, *, seed: int, most: int = 300, steps: int = 40) -> dict[str, Tensor]:
-    """Kernel parameters of the highest marginal likelihood on at most ``most`` seeded rows (L-BFGS).
+def learn(x: Features, y: Array, noise: Array, *, steps: int = 40) -> dict[str, Tensor]:
+    """Kernel parameters of the highest marginal likelihood (L-BFGS; a few hundred rows are enough).
 
-    y: (n, r) standardised residuals, NaN = missing; noise: (n,) known variance of a row in the same units.
+    y: (n, r) standardised residuals, NaN = missing; noise: (n, r) known variances in the same units.
     A weak normal prior N(start, 2^2) on every parameter keeps what the data do not speak of where it began.
     """
     from scipy.optimize import minimize
 
     device = str(x.dose.device)
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(y))[:most])
-    x, y, noise = x.take(torch.as_tensor(chosen, device=device)), y[chosen], noise[chosen]
     start = parameters(len(x.context), len(x.perturbation), device)
     sizes = [len(v) for v in start.values()]
     origin = torch.cat(list(start.values()))
     targets = [
-        (torch.as_tensor(rows, device=device), torch.as_tensor(y[np.ix_(rows, outs)], device=device))
-        for outs, rows in patterns(y)
+        tuple(torch.as_tensor(part, device=device) for part in (rows, y[np.ix_(rows, outs)], noise[rows, outs[0]]))
+        for outs, rows in patterns(y, noise)
         if len(rows) > 1
     ]
-    known = torch.as_tensor(noise, device=device)
 
     def named(flat: Tensor) -> dict[str, Tensor]:
         return dict(zip(start, torch.split(flat, sizes), strict=True))
@@ -63,10 +60,10 @@ def learn(x: Features, y: Array, noise: Array, *, seed: int, most: int = 300, st
     def loss(values: Array) -> tuple[float, Array]:
         flat = torch.as_tensor(values, device=device).requires_grad_(True)
         p = named(flat)
-        k = kernel(x, x, p) + torch.diag(known + torch.exp(p["noise"]) + JITTER)
+        k = kernel(x, x, p)
         total = ((flat - origin) ** 2).sum() / 8.0
-        for rows, t in targets:
-            factor = torch.linalg.cholesky(k[rows][:, rows])
+        for rows, t, known in targets:
+            factor = torch.linalg.cholesky(k[rows][:, rows] + torch.diag(known + torch.exp(p["noise"]) + JITTER))
             fit = torch.linalg.solve_triangular(factor, t, upper=False)
             total = total + (0.5 * (fit**2).sum() + t.shape[1] * torch.log(torch.diagonal(factor)).sum()) / y.shape[1]
         (gradient,) = torch.autograd.grad(total, flat)
@@ -79,7 +76,7 @@ def learn(x: Features, y: Array, noise: Array, *, seed: int, most: int = 300, st
 
 @dataclass(frozen=True)
 class Process:
-    """A fitted process over fixed training rows. noise: (n,) known row variances; the learned one is added."""
+    """A fitted process over fixed training rows. noise: (n, r) known variances; the learned one is added."""
 
     x: Features
     noise: Array
@@ -88,27 +85,21 @@ class Process:
 
     @classmethod
     def fit(cls, x: Features, y: Array, noise: Array, p: dict[str, Tensor]) -> Process:
-        whole = cls._covariance(x, noise, p)
-        blocks = []
-        for outs, rows in patterns(y):
+        whole, blocks = kernel(x, x, p), []
+        for outs, rows in patterns(y, noise):
             at = torch.as_tensor(rows, device=whole.device)
-            blocks.append(Block(outs, rows, torch.linalg.cholesky(whole[at][:, at])))
+            own = cls._diagonal(noise[rows, outs[0]], p)
+            blocks.append(Block(outs, rows, torch.linalg.cholesky(whole[at][:, at] + own)))
         return cls(x, noise, p, tuple(blocks))
 
     @staticmethod
-    def _covariance(x: Features, noise: Array, p: dict[str, Tensor]) -> Tensor:
-        own = torch.as_tensor(noise, device=x.dose.device) + torch.exp(p["noise"]) + JITTER
-        return kernel(x, x, p) + torch.diag(own)
+    def _diagonal(noise: Array, p: dict[str, Tensor]) -> Tensor:
+        return torch.diag(torch.as_tensor(noise, device=p["noise"].device) + torch.exp(p["noise"]) + JITTER)
 
     @property
     def prior(self) -> float:
         """Variance of the signal before any data."""
         return prior_variance(self.p)
-
-    @property
-    def own(self) -> float:
-        """The learned variance that belongs to single rows: beyond their known noise, and shared with no other row."""
-        return float(torch.exp(self.p["noise"]))
 
     def predict(self, x: Features, y: Array) -> tuple[Array, Array]:
         """Mean and variance (m, r) of the noiseless signal at ``x``, given targets ``y`` (n, r) of the fitted rows."""
@@ -153,30 +144,32 @@ class Process:
             corner = torch.linalg.inv(inverse[b][:, b])
             out = place[block.rows[here]]
             mean[np.ix_(out, block.outputs)] = (-corner @ (inverse[b][:, a] @ kept)).cpu().numpy()
-            diagonal = torch.diagonal(corner).cpu().numpy() - self.noise[block.rows[here]] - learned
+            diagonal = torch.diagonal(corner).cpu().numpy() - self.noise[block.rows[here], block.outputs[0]] - learned
             var[np.ix_(out, block.outputs)] = np.maximum(diagonal, 1e-10)[:, None]
         return mean, var
 
     def append(self, x: Features, noise: Array, y_new: Array) -> Process:
         """With further rows, the factors extended in O(n^2 m): [[L, 0], [B, chol(D - B B')]], B = K_new,old L^-T.
 
-        x: features of all rows, old ones first; noise: (m,) of the new rows; y_new: (m, r), read for its pattern.
+        x: features of all rows, old ones first; noise, y_new: (m, r) of the new rows, ``y_new`` read for its pattern.
         """
         n, m = len(self.noise), len(noise)
         new = torch.arange(n, n + m, device=x.dose.device)
         x_new = x.take(new)
         side = kernel(x_new, self.x_of(x, n), self.p)  # (m, n)
-        corner = self._covariance(x_new, noise, self.p)
+        corner = kernel(x_new, x_new, self.p)
         blocks = []
         for block in self.blocks:
-            for outs, rows in patterns(y_new[:, block.outputs]):
+            for part, rows in patterns(y_new[:, block.outputs], noise[:, block.outputs]):
+                outs = block.outputs[part]
                 at_new = torch.as_tensor(rows, device=side.device)
                 at_old = torch.as_tensor(block.rows, device=side.device)
                 lower = torch.linalg.solve_triangular(block.factor, side[at_new][:, at_old].T, upper=False).T
-                edge = torch.linalg.cholesky(corner[at_new][:, at_new] - lower @ lower.T)
+                own = self._diagonal(noise[rows, outs[0]], self.p)
+                edge = torch.linalg.cholesky(corner[at_new][:, at_new] + own - lower @ lower.T)
                 top = torch.cat([block.factor, block.factor.new_zeros(len(at_old), len(at_new))], 1)
                 factor = torch.cat([top, torch.cat([lower, edge], 1)], 0)
-                blocks.append(Block(block.outputs[outs], np.concatenate([block.rows, n + rows]), factor))
+                blocks.append(Block(outs, np.concatenate([block.rows, n + rows]), factor))
         return Process(x, np.concatenate([self.noise, noise]), self.p, tuple(blocks))
 
     @staticmethod

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .conditioncell import Answer, ConditionCell
 
 EXACT = ("context", "perturbation", "kind", "dose", "time_h")
+LEAST_ROWS = 5
 LIKE = "known elsewhere"  # the trust that was measured by leaving single conditions out
 
 
@@ -64,10 +65,22 @@ def _expected_of(cell: ConditionCell, rows: list[int], base: str, mean: Array, s
     y = (cell.rows.delta - level)[residual.index] / residual.unit
     offered, variance = residual.process.leave_out(cell.inverses(base), place, y)
     expected = level[residual.index[place[0]]] + trust.shrink * offered[0] * residual.unit
-    # what shrinking leaves out of the prediction goes into its variance, and so does what is this condition's own:
-    # the process books it as noise, since no other condition tells of it, but its own wells repeat it
-    spread = trust.widen**2 * (variance[0] + (1.0 - trust.shrink) * residual.process.prior)
-    return expected, (spread + residual.process.own) * residual.unit**2
+    # what shrinking leaves out of the prediction goes into its variance
+    spread = trust.widen**2 * (variance[0] + (1.0 - trust.shrink) * residual.process.prior) * residual.unit**2
+    return expected, np.maximum(spread, _signal(cell, base))
+
+
+def _signal(cell: ConditionCell, base: str) -> Array:
+    """(r,) variance of the training changes around ``base`` beyond their noise, by moments: sum(d^2 - v) / n.
+
+    It holds what is a condition's own: the process books that as noise, since no other condition tells of it, but
+    the condition's wells repeat it (the empirical-Bayes prior of James & Stein 1961). 0 where too few rows tell.
+    """
+    left = cell.rows.delta - cell.train_bases[base].mean
+    use = np.isfinite(left) & np.isfinite(cell.noise)
+    n = use.sum(axis=0)
+    excess = np.where(use, left**2 - cell.noise, 0.0).sum(axis=0)
+    return np.where(n >= LEAST_ROWS, np.maximum(excess / np.maximum(n, 1), 0.0), 0.0)
 
 
 def _measurement(cell: ConditionCell, rows: list[int]) -> tuple[Array, Array]:
