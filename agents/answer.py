@@ -51,7 +51,7 @@ def _row(session: Session, state: ClaimState) -> dict[str, Any]:
         "claim_id": claim.id,
         "sentence": claim.sentence,
         "status": state.status,
-        "mechanism_class": " + ".join(session.classes.get(n, "unknown") for n in name_of(claim).split("+")),
+        "mechanism_class": _class(session, name_of(claim)),
         "targets": session.targets(name_of(claim)),
         "mechanism": claim.mechanism,
         "refuted_by": claim.refuted_by,
@@ -74,6 +74,11 @@ def _row(session: Session, state: ClaimState) -> dict[str, Any]:
             row["percentile_interval"] = [_percentile(v) for v in row["interval"]]
         row["why"] = _why(state)
     return row
+
+
+def _class(session: Session, name: str) -> str:
+    """The compound's mechanism class; a genetic perturbation has none but its kind."""
+    return session.classes.get(name, "unknown") if session.goal.kind == "compound" else session.goal.kind
 
 
 def _percentile(z: float) -> float:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .patient import Patient
     from .session import Session
 
-BUNDLES_PER_CYCLE = 8
+BUNDLES_PER_CYCLE = 12
 BET_ON = 0.5  # the least probability, under the theory, that theta lies past the middle of the zone
 
 
