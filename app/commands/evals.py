@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +14,10 @@ from ..options import DEFAULT_WORKSPACE, Workspace
 if TYPE_CHECKING:
     from ...evals.results import Suite
 
-# suite -> module of ``evals`` with ``run(*, fast: bool) -> list[Result]``
-SUITES = {"panel": "panel"}
+# suite -> module of ``evals`` with ``run(*, fast: bool, data_dir: Path | None) -> list[Result]``
+SUITES = {"panel": "panel", "falsify": "falsify"}
+
+MOST = 4  # baselines shown a figure
 
 
 def evaluate(
@@ -33,6 +36,7 @@ def evaluate(
     import importlib
 
     from ...evals import results
+    from ...world_model.data.fetch import data_dir
     from ...world_model.errors import BadInput, UnknownName
 
     if suite not in SUITES:
@@ -45,7 +49,7 @@ def evaluate(
     with Progress(quiet=to_stdout) as progress:
         progress(f"running the suite {suite}" + (" (fast)" if fast else ""))
         module = importlib.import_module(f"...evals.{SUITES[suite]}", __package__)
-        outcome = results.suite(suite, module.run(fast=fast))
+        outcome = results.suite(suite, module.run(fast=fast, data_dir=data_dir()))
     if to_stdout:
         emit(outcome.model_dump(mode="json"))
     else:
@@ -61,8 +65,15 @@ def show(outcome: Suite) -> None:
     rows = [
         (r.name, "not measured" if r.value is None else f"{r.value:.4g} {r.unit}".strip(),
          None if r.sd is None else f"{r.sd:.2g}", None if r.n is None else str(r.n),
-         ", ".join(f"{k} {v:.4g}" for k, v in r.baselines.items() if v is not None), r.bar,
+         baselines(r.baselines), r.bar,
          {True: "yes", False: "NO", None: None}[r.passed])
         for r in outcome.results
     ]  # fmt: skip
     table(("Figure", "Value", "Sd", "n", "Baselines", "Bar", "Passed"), rows, wide=("Baselines", "Bar"))
+
+
+def baselines(figures: Mapping[str, float | None]) -> str:
+    """The first few of them; the JSON file has all."""
+    known = [f"{name} {value:.4g}" for name, value in figures.items() if value is not None]
+    more = f", and {len(known) - MOST} more" if len(known) > MOST else ""
+    return ", ".join(known[:MOST]) + more

@@ -248,7 +248,7 @@ def test_eval_shows_figures_and_fails_where_a_bar_is_missed(
     from cytocrux.evals.results import Result as Figure
 
     figures = [Figure(name="hit_rate", value=0.4, sd=0.1, n=40, baselines={"random": 0.2}, bar="> random", passed=True)]
-    monkeypatch.setattr(panel, "run", lambda *, fast: figures)
+    monkeypatch.setattr(panel, "run", lambda *, fast, data_dir: figures)
     good = run("eval", "panel", "--fast", "--json", tmp_path / "out.json")
     assert good.exit_code == 0 and "hit_rate" in good.stdout and "random 0.2" in good.stdout
     assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["results"][0]["value"] == 0.4
