@@ -76,6 +76,10 @@ def _row(session: Session, state: ClaimState) -> dict[str, Any]:
     return row
 
 
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
 def _class(session: Session, name: str) -> str:
     """The compound's mechanism class; a genetic perturbation has none but its kind."""
     return session.classes.get(name, "unknown") if session.goal.kind == "compound" else session.goal.kind
@@ -98,7 +102,9 @@ def _why(state: ClaimState) -> str:
     if evidence is None:
         return words + "; not measured yet"
     wells = sum(len(b.wells) for b in state.batches)
-    return f"{words}; measured {evidence.estimate:+.2f} (se {evidence.se:.2f}) on {wells} wells: {state.status}"
+    return (
+        f"{words}; measured {evidence.estimate:+.2f} (se {evidence.se:.2f}) on {_count(wells, 'well')}: {state.status}"
+    )
 
 
 def _summary(session: Session, standing: Sequence[ClaimState], refuted: Sequence[ClaimState]) -> list[str]:
@@ -119,7 +125,7 @@ def _summary(session: Session, standing: Sequence[ClaimState], refuted: Sequence
     if trial.advantage is not None:
         word = {"model": "better than", "baseline": "worse than", "undecided": "not yet told apart from"}[trial.leader]
         lines.append(
-            f"On {trial.experiments} experiments the theory's predictions were {word} the sceptic's "
+            f"On {_count(trial.experiments, 'experiment')} the theory's predictions were {word} the sceptic's "
             f"(mean score {trial.advantage:+.2f} on -1..1, e {trial.e_model:.2g} for, {trial.e_baseline:.2g} against)."
         )
     if not held and not refuted:

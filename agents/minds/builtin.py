@@ -37,7 +37,14 @@ class BuiltinMind:
         classes = questions.mentioned(question, _class_words(briefing))
         candidates = self._candidates(question, briefing, classes)
         limit = questions.count_in(question)
-        used = [context.name, *classes, *candidates, *(h for g in readouts for h in questions.handles(g.readout))]
+        told = briefing.patient.extrinsic.values() if briefing.patient else ()
+        used = [
+            context.name,
+            *told,
+            *classes,
+            *candidates,
+            *(h for g in readouts for h in questions.handles(g.readout)),
+        ]
         return Goal(
             question=question,
             intent=intent,
@@ -125,9 +132,17 @@ class BuiltinMind:
 
 
 def mechanism(parts: tuple[str, ...], classes: dict[str, str]) -> str:
-    """A first mechanism in words, from the class; empty where none is known."""
-    known = [(p, classes[p]) for p in parts if classes.get(p, "unknown") != "unknown"]
-    return "; ".join(f"{p} ({c}) {CHAINS.get(c, f'acts through its target as a {c}')}" for p, c in known)
+    """A first mechanism in words, from class and targets; empty where none is known."""
+    return "; ".join(_acts(p, classes[p]) for p in parts if classes.get(p, "unknown") not in ("unknown", "other"))
+
+
+def _acts(name: str, family: str) -> str:
+    from ...world_model.compounds import facts_for
+
+    targets = facts_for(name).targets[:3]
+    where = f" on {', '.join(targets)}" if targets else ""
+    chain = CHAINS.get(family)
+    return f"{name} ({family}{where})" + (f" {chain}" if chain else "")
 
 
 def _kind(briefing: Briefing, viability: bool) -> PerturbationKind:
