@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,7 +70,7 @@ def start(spec: CampaignSpec, *, workspace: Path, progress: Say = lambda _: None
         payload = {
             "campaign": campaign,
             "question": spec.question,
-            "dataset": session.dataset.name,
+            "dataset": asdict(session.dataset.info) | {"dataset": session.dataset.name},
             "budget": spec.budget.model_dump(mode="json"),
             "policy": spec.auto_approve,
             "mind": spec.llm.model if spec.llm else "builtin",
