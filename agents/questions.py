@@ -70,7 +70,8 @@ STOP_WORDS = frozenset(
     "a an and are as at be by can could do does each find for from give have how i in is it its me more most need of "
     "on or our please propose should tell that the their them there these this those to under we what when where "
     "which who whose will with work working would you predicted given table dose doses time times any than if "
-    "against does most best both between mechanistically distinct clinical laboratory parameters stage".split()
+    "against does most best both between mechanistically distinct clinical laboratory parameters stage "
+    "signalling signaling down up".split()
 )  # fmt: skip
 
 
