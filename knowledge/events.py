@@ -41,6 +41,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "belief_changed": ("claim_ids", "sentence"),
     "answer": ("intent",),
     "campaign_finished": ("reason",),
+    "ledger_imported": ("first", "head", "entries", "by"),
     "note": ("text",),
 }
 

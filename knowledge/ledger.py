@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, Row, insert, select
 
-from ..world_model.errors import NotAllowed
+from ..world_model.errors import Corrupt, NotAllowed
 from .events import GENESIS, Draft, Event, Payload, canonical, chain_hash, check_shape, content_line
 from .rules import Fact, admit, mentions
 from .seal import write_seal
@@ -71,6 +71,19 @@ class Ledger:
         with clear_errors(self.where), writing(self._engine) as connection:
             self._unsealed = True
             return _store(connection, self._keys, batch, texts, names)
+
+    def _append_as_was(self, entries: Sequence[Event]) -> None:
+        """Append entries of an export with their own times. Raises Corrupt unless each gets its own hash again."""
+        drafts = [Draft(e.kind, e.payload, e.campaign, e.key) for e in entries]
+        for draft in drafts:
+            check_shape(draft)
+        texts, names = [canonical(d.payload) for d in drafts], [mentions(d) for d in drafts]
+        with clear_errors(self.where), writing(self._engine) as connection:
+            self._unsealed = True
+            stored = _store(connection, self._keys, drafts, texts, names, [e.at for e in entries])
+            for event, entry in zip(stored, entries, strict=True):
+                if event.hash != entry.hash:
+                    raise Corrupt(f"Entry {entry.seq} does not give its hash again", cure="Ask for a new export")
 
     def events(self, kind: str | None = None, campaign: str | None = None, after: int = 0) -> Iterator[Event]:
         """Events in order, streamed; ``after`` is the last seq already seen."""
@@ -155,22 +168,27 @@ def _stored(connection: Connection, keys: Sequence[str]) -> dict[str, Row[Any]]:
 
 
 def _store(
-    connection: Connection, keys: Keyring, batch: list[Draft], texts: list[str], names: list[list[str]]
+    connection: Connection,
+    keys: Keyring,
+    batch: list[Draft],
+    texts: list[str],
+    names: list[list[str]],
+    times: list[str] | None = None,
 ) -> list[Event]:
-    """Append within the write lock: idempotency, rules, chain, checkpoints."""
+    """Append within the write lock: idempotency, rules, chain, checkpoints. times: UTC, ISO; default now."""
     seq, prev = _head(connection)
     keyed = {row.key: _event(row) for row in _stored(connection, [d.key for d in batch if d.key]).values()}
     known = known_facts(connection, sorted({n for group in names for n in group}))
     out: list[Event] = []
     rows: list[dict[str, object]] = []
     new_facts: list[dict[str, object]] = []
-    for draft, payload in zip(batch, texts, strict=True):
+    for i, (draft, payload) in enumerate(zip(batch, texts, strict=True)):
         if draft.key in keyed:
             out.append(_same(keyed[draft.key], draft, payload))
             continue
         established = {name: value for name, value in admit(draft, known).items() if name not in known}
         seq += 1
-        at = datetime.now(UTC).isoformat(timespec="microseconds")
+        at = times[i] if times else datetime.now(UTC).isoformat(timespec="microseconds")
         new = chain_hash(prev, seq, draft.kind, draft.campaign, draft.key, payload, at)
         event = Event(seq, draft.kind, draft.campaign, draft.key, json.loads(payload), at, prev, new)
         rows.append(

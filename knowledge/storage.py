@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import BigInteger, Column, Connection, Engine, MetaData, Table, Text, create_engine, event, select, text
 from sqlalchemy.engine import URL, make_url
@@ -78,7 +79,7 @@ def open_engine(url: URL, *, read_only: bool = False) -> Engine:
                 "No PostgreSQL driver", cure="Install the extra: pip install 'cytocrux[postgres]'"
             ) from None
     if read_only and url.database:
-        url = url.set(database=f"file:{url.database}", query={"mode": "ro", "uri": "true"})
+        url = url.set(database=f"file:{quote(url.database)}", query={"mode": "ro", "uri": "true"})
     engine = create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"timeout": BUSY_S})
 
     @event.listens_for(engine, "connect")

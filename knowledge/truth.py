@@ -123,6 +123,28 @@ def revise(ledger: Ledger, fallen_id: str, narrower: Claim, *, campaign: str | N
     return successor
 
 
+def merge(ledger: Ledger, duplicate_id: str, into_id: str, *, by: str, reason: str = "") -> Event:
+    """Close a near-duplicate in favour of another claim, by a person's or a stated rule's consent.
+
+    Evidence stays where it was registered: each claim's test is its own. Raises NotAllowed without a name, or where
+    the duplicate is settled already.
+    """
+    states = replay(ledger.events())
+    for claim_id in (duplicate_id, into_id):
+        if claim_id not in states:
+            raise UnknownName(claim_id, kind="claim", known=states)
+    if duplicate_id == into_id:
+        raise BadInput("A claim cannot be merged into itself", cure="Name the other claim")
+    if not by.strip():
+        raise NotAllowed("Claims are merged only by consent", why="nobody is named", cure="Say who or which rule")
+    settled = states[duplicate_id].own in ("falsified", "corroborated", "conflict")
+    if settled:
+        raise NotAllowed(f"Claim {duplicate_id} is {states[duplicate_id].own}", why="a settled claim stays as it is")
+    said = f"the same question as {into_id}" + (f": {reason}" if reason else "")
+    payload = {"claim_id": duplicate_id, "reason": said, "merged_into": into_id, "by": by}
+    return ledger.append("claim_closed", payload, campaign=states[duplicate_id].campaign)
+
+
 def says_less(successor: Claim, fallen: Claim) -> bool:
     """Another contrast or readout, or the same one with a threshold nearer to the denial."""
     if successor.contrast != fallen.contrast or successor.readout != fallen.readout:

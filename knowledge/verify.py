@@ -65,7 +65,8 @@ def verify_workspace(workspace: Path, url: str | None = None) -> Verification:
 def verify(url: URL, workspace: Path) -> Verification:
     """Check the ledger at ``url`` through fresh connections (no cached page hides what is on disk)."""
     engine = open_engine(url, read_only=True)
-    reader = _Reader(engine, workspace)
+    file = Path(str(url.database)) if engine.dialect.name == "sqlite" else None
+    reader = _Reader(engine, workspace, file)
     bad: Damage | None = None
     try:
         reader.run()
@@ -85,13 +86,11 @@ def verify(url: URL, workspace: Path) -> Verification:
 class _Reader:
     """One pass over the entries, page by page, with the facts and checkpoints that belong to them."""
 
-    def __init__(self, engine: Engine, workspace: Path) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, workspace: Path, file: Path | None) -> None:
+        self.engine, self.file = engine, file
         self.n, self.prev, self.signed, self.sealed = 0, GENESIS, 0, False
         self.notes: list[str] = []
         self.keys = Keyring(workspace).keys()
-        lite = engine.dialect.name == "sqlite"
-        self.file = Path(str(engine.url.database).removeprefix("file:")) if lite else None
 
     def run(self) -> None:
         seal, changed = self._seal()

@@ -183,6 +183,13 @@ def test_without_a_seal_the_entries_still_count(workspace: Path) -> None:
     assert verify_workspace(workspace).sealed
 
 
+def test_any_folder_name_will_do(tmp_path: Path) -> None:
+    home = tmp_path / "a b#c%20?d 细胞"
+    with Ledger.open(home) as ledger:
+        ledger.append("note", {"text": "x"})
+    assert verify_workspace(home).sealed and {p.name for p in home.iterdir()} >= {"ledger.db", "ledger.seal", "keys"}
+
+
 def test_postgres_finds_an_edit_and_a_lost_guard(postgres_schema: str, tmp_path: Path) -> None:
     with Ledger.open(tmp_path, postgres_schema) as ledger:
         ledger.append_many(story(2, 1))

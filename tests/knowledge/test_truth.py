@@ -11,7 +11,7 @@ from cytocrux.evals.ledger_story import a_batch, a_claim, a_design, a_prediction
 from cytocrux.knowledge.claims import Claim
 from cytocrux.knowledge.ledger import Ledger
 from cytocrux.knowledge.status import replay
-from cytocrux.knowledge.truth import discoveries, leaning_on, retract, revise, what_if
+from cytocrux.knowledge.truth import discoveries, leaning_on, merge, retract, revise, what_if
 from cytocrux.world_model.errors import BadInput, NotAllowed, UnknownName
 
 
@@ -98,6 +98,22 @@ def test_a_falsified_claim_is_revised_only_to_a_narrower_one(tmp_path: Path) -> 
             revise(ledger, narrower.id, narrower)
         with pytest.raises(UnknownName):
             revise(ledger, "C0", narrower)
+
+
+def test_a_duplicate_is_closed_by_consent_and_keeps_its_own_evidence(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        kept, twin = settled(ledger, a_claim("a"), -1.4, looks=1), settled(ledger, a_claim("A"), -1.4, looks=1)
+        with pytest.raises(NotAllowed, match="only by consent"):
+            merge(ledger, twin.id, kept.id, by=" ")
+        with pytest.raises(BadInput, match="into itself"):
+            merge(ledger, kept.id, kept.id, by="A. Person")
+        merge(ledger, twin.id, kept.id, by="A. Person")
+        states = replay(ledger.events())
+        assert states[twin.id].status == "undecided" and f"the same question as {kept.id}" in states[twin.id].closed
+        assert states[kept.id].status == "testing" and len(states[kept.id].batches) == 1
+        done = settled(ledger, a_claim("b"), -1.4)
+        with pytest.raises(NotAllowed, match="is corroborated"):
+            merge(ledger, done.id, kept.id, by="A. Person")
 
 
 def test_false_discovery_rate_over_a_campaign_and_the_ledger(tmp_path: Path) -> None:
