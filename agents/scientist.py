@@ -41,9 +41,13 @@ def ask(
     model: str | None = None,
     auto_approve: str | None = None,
     seed: int = 0,
+    replay: Path | None = None,
     progress: Say = lambda _: None,
 ) -> Outcome:
-    """Answer one question. Stops at the first proposed experiment unless a policy approves it."""
+    """Answer one question. Stops at the first proposed experiment unless a policy approves it.
+
+    ``replay``: the recording of an earlier run (``<workspace>/llm/<campaign>``) answers for the language model.
+    """
     if not question.strip():
         raise BadInput("The question is empty", cure='write it in quotes: cytocrux ask "Which … ?"')
     spec = CampaignSpec(
@@ -53,19 +57,34 @@ def ask(
         patient_name=patient.name if patient else "",
         budget=budget or Budget(),
         auto_approve=check_policy(auto_approve) if auto_approve else None,
-        llm=LLMSpec(url=llm_url, model=model or "") if llm_url else None,
+        llm=_llm(llm_url, model, replay),
         seed=seed,
     )
-    return start(spec, workspace=workspace, progress=progress)
+    return start(spec, workspace=workspace, replay=replay, progress=progress)
 
 
-def start(spec: CampaignSpec, *, workspace: Path, progress: Say = lambda _: None) -> Outcome:
+def _llm(url: str | None, model: str | None, replay: Path | None) -> LLMSpec | None:
+    """The endpoint asked for; a recording says itself which it was."""
+    if replay is None:
+        return LLMSpec(url=url, model=model or "") if url else None
+    if url is not None:
+        raise BadInput("An endpoint and a recording are given", cure="drop one of the two")
+    from .llm.record import read_manifest
+
+    return LLMSpec.model_validate(read_manifest(replay))
+
+
+def start(
+    spec: CampaignSpec, *, workspace: Path, replay: Path | None = None, progress: Say = lambda _: None
+) -> Outcome:
     """Record the campaign, then run it. Bad input is found before anything is recorded."""
     if spec.auto_approve:
         check_policy(spec.auto_approve)
     with Ledger.open(workspace) as ledger:
         campaign = _free_id(ledger, spec.id)
-        session = Session(campaign=campaign, spec=spec, ledger=ledger, workspace=workspace, say=progress)
+        session = Session(
+            campaign=campaign, spec=spec, ledger=ledger, workspace=workspace, say=progress, replay_llm=replay
+        )
         session.check()
         payload = {
             "campaign": campaign,
@@ -81,10 +100,11 @@ def start(spec: CampaignSpec, *, workspace: Path, progress: Say = lambda _: None
         return _run(session)
 
 
-def resume(campaign: str, *, workspace: Path, progress: Say = lambda _: None) -> Outcome:
+def resume(campaign: str, *, workspace: Path, replay: Path | None = None, progress: Say = lambda _: None) -> Outcome:
     """Go on with a campaign: after a crash, a pause or a review. A finished one returns its answer."""
     with _existing(workspace) as ledger:
         session = _session(ledger, campaign, workspace, progress)
+        session.replay_llm = replay
         if _state(ledger, session.campaign) == "done":
             return _outcome(session)
         _control(ledger, session.campaign, "resume")

@@ -48,7 +48,7 @@ class Session:
     ledger: Ledger
     workspace: Path
     say: Say = lambda _: None
-    replay_llm: Path | None = None
+    replay_llm: Path | None = None  # recording that answers in place of the endpoint
     _cells: dict[str, VirtualCell] = field(default_factory=dict)
     _replayed: tuple[int, dict[str, ClaimState]] | None = None
 
@@ -111,22 +111,24 @@ class Session:
     def mind(self) -> Mind:
         if self.spec.llm is None:
             return self.builtin
-        from .llm.budget import Spent
+        from .llm.budget import spent_on_decisions
         from .llm.client import open_client
+        from .llm.record import sign_recording
         from .minds.llm import LLMMind
 
-        decisions = [e.payload for e in self.ledger.events(kind="mind_decision", campaign=self.campaign)]
-        earlier = Spent(
-            calls=sum(d["attempts"] for d in decisions),
-            tokens_in=sum(d["tokens_in"] for d in decisions),
-            tokens_out=sum(d["tokens_out"] for d in decisions),
-        )
+        llm, (limits, options) = self.spec.llm, self.spec.llm.bounds()
+        recording = self.workspace / "llm" / self.campaign
+        if self.replay_llm is None:
+            sign_recording(recording, llm.model_dump(mode="json"))
         client = open_client(
-            self.spec.llm.url,
-            self.spec.llm.model,
+            llm.url,
+            llm.model,
             usd=self.spec.budget.usd,
-            record=self.workspace / "llm" / self.campaign,
-            earlier=earlier,
+            limits=limits,
+            options=options,
+            record=None if self.replay_llm else recording,
+            replay=self.replay_llm,
+            earlier=spent_on_decisions(self.ledger, self.campaign),
         )
         return LLMMind(client, self.builtin, self._record_decision)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 
@@ -11,12 +11,32 @@ from ..world_model.errors import BadInput
 from ..world_model.vocabulary import Frozen, content_hash
 from .budget import Budget
 
+if TYPE_CHECKING:
+    from .llm.budget import Limits
+    from .llm.client import Options
+
 
 class LLMSpec(Frozen):
     """An OpenAI-compatible endpoint. The key stays in the environment (OPENAI_API_KEY), never here."""
 
     url: str
     model: str
+    timeout_s: float = Field(default=120.0, gt=0)  # for one whole answer
+    attempts: int = Field(default=4, ge=1, le=20)  # tries of one request
+    wait_s: float = Field(default=30.0, ge=0)  # longest pause between two tries
+    max_tokens: int = Field(default=4096, ge=16)  # of one answer
+    max_calls: int = Field(default=200, ge=0)  # requests of the whole campaign
+    max_total_tokens: int = Field(default=2_000_000, ge=0)
+
+    def bounds(self) -> tuple[Limits, Options]:
+        """What the whole campaign and what one request may cost."""
+        from .llm.budget import Limits
+        from .llm.client import Options
+
+        limits = Limits(calls=self.max_calls, tokens=self.max_total_tokens)
+        return limits, Options(
+            timeout_s=self.timeout_s, attempts=self.attempts, wait_s=self.wait_s, max_tokens=self.max_tokens
+        )
 
 
 class CampaignSpec(Frozen):

@@ -10,12 +10,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from ...world_model.errors import BadInput
 from ...world_model.vocabulary import Frozen
 from .failure import LLMFailure
+
+if TYPE_CHECKING:
+    from ...knowledge.ledger import Ledger
 
 
 class Price(Frozen):
@@ -111,6 +115,16 @@ class Meter:
             self._held.remove(held)
             old = self._spent
             self._spent = Spent(old.calls + 1, old.tokens_in + tokens_in, old.tokens_out + tokens_out, old.usd + usd)
+
+
+def spent_on_decisions(ledger: Ledger, campaign: str) -> Spent:
+    """What a campaign's decisions have used so far (calls and tokens), from its ledger."""
+    decisions = [e.payload for e in ledger.events(kind="mind_decision", campaign=campaign)]
+    return Spent(
+        calls=sum(d["attempts"] for d in decisions),
+        tokens_in=sum(d["tokens_in"] for d in decisions),
+        tokens_out=sum(d["tokens_out"] for d in decisions),
+    )
 
 
 def most_tokens(texts: list[str]) -> int:

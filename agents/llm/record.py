@@ -1,7 +1,8 @@
 """Every exchange with a language model kept by the hash of its request; a replay needs no network.
 
-A cassette is a folder with one JSON file for each request (method, path, body; never a header of the request, so
-no key is ever stored). Asked twice, a request keeps its answers in order. Broken answers are kept as what they were.
+A cassette is a folder with ``recording.json`` (endpoint and model) and one JSON file for each request (method,
+path, body; never a header of the request, so no key is ever stored). Asked twice, a request keeps its answers in
+order. Broken answers are kept as what they were.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
-from ...world_model.errors import Corrupt
+from ...world_model.errors import BadInput, Corrupt
 from .failure import UnknownRequest
 
 _KEPT_HEADERS = ("content-type", "content-encoding", "retry-after")
@@ -43,6 +44,27 @@ def request_hash(request: httpx2.Request) -> str:
     except ValueError:
         content = body.hex()
     return hashlib.sha256(f"{request.method} {request.url.path}\n{content}".encode()).hexdigest()
+
+
+MANIFEST = "recording.json"
+
+
+def sign_recording(folder: Path, llm: Mapping[str, object]) -> None:
+    """Notes beside a recording which endpoint, model and limits it was made with, so that a replay asks the same."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).write_text(json.dumps(dict(llm), indent=1, sort_keys=True))
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What ``sign_recording`` wrote. Raises BadInput where the folder holds no recording."""
+    try:
+        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        cure = "give the folder llm/CAMPAIGN of the workspace that ran it"
+        raise BadInput(f"{folder} holds no recording of a language model", cure=cure)
+    return found
 
 
 class RecordTransport(httpx2.BaseTransport):

@@ -26,6 +26,10 @@ def ask(
         typer.Option(metavar="URL", help="An OpenAI-compatible endpoint; without: the built-in mind."),
     ] = None,
     model: Annotated[str | None, typer.Option(metavar="NAME", help="The model's name at that endpoint.")] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The recording of an earlier run answers for the language model."),
+    ] = None,
     auto_approve: Annotated[
         str | None, typer.Option(metavar="POLICY", help='Approve experiments by a stated policy: "replay".')
     ] = None,
@@ -65,6 +69,7 @@ def ask(
             model=model,
             auto_approve=policy,
             seed=seed,
+            replay=replay,
             progress=progress,
         )
     finish(outcome, workspace=workspace, out=out, as_json=as_json)

@@ -39,6 +39,9 @@ def start(
 @app.command()
 def resume(
     campaign: Id,
+    replay: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A recording answers for the language model.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the report.")] = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
     as_json: Json = False,
@@ -48,7 +51,7 @@ def resume(
     from ..answers import finish
 
     with Progress(quiet=as_json) as progress:
-        outcome = scientist.resume(campaign, workspace=workspace, progress=progress)
+        outcome = scientist.resume(campaign, workspace=workspace, replay=replay, progress=progress)
     finish(outcome, workspace=workspace, out=out, as_json=as_json)
 
 

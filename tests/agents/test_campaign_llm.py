@@ -6,10 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cytocrux.agents import scientist
 from cytocrux.agents.budget import Budget
+from cytocrux.agents.llm.failure import UnknownRequest
 from cytocrux.agents.llm.scripted import Request, ScriptedServer, Step, say, status
+from cytocrux.evals.mind_models import faithful
 from cytocrux.knowledge.ledger import Ledger
+from cytocrux.world_model.errors import BadInput
 
 QUESTION = "Propose a panel of mechanistically distinct compounds for SIM-004"
 BUDGET = Budget(wells=8, cycles=1)
@@ -64,3 +69,31 @@ def test_an_invented_compound_never_becomes_a_claim(tmp_path: Path) -> None:
     with Ledger.open(tmp_path) as ledger:
         claims = [json.dumps(e.payload) for e in ledger.events(kind="claim_proposed")]
     assert claims and not any("Unobtainium" in c for c in claims)
+
+
+def digest(workspace: Path) -> str:
+    with Ledger.open(workspace) as ledger:
+        return ledger.content_digest()
+
+
+def test_a_recorded_campaign_replays_to_the_same_ledger_with_nobody_there(tmp_path: Path) -> None:
+    with ScriptedServer(faithful) as server:
+        first = ask(tmp_path / "first", server.url)
+    assert not any(d["fallback"] for d in decisions(tmp_path / "first"))
+    recording = tmp_path / "first" / "llm" / first.campaign
+    common: dict[str, Any] = {"data": "simulated", "auto_approve": "replay", "budget": BUDGET}
+    again = scientist.ask(QUESTION, workspace=tmp_path / "again", replay=recording, **common)
+    assert again.campaign == first.campaign and again.state == "done"
+    assert digest(tmp_path / "again") == digest(tmp_path / "first")
+    with pytest.raises(UnknownRequest, match="differs from the recorded one"):
+        scientist.ask(QUESTION + " today", workspace=tmp_path / "other", replay=recording, **common)
+
+
+def test_a_folder_without_a_recording_and_two_sources_at_once_are_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="holds no recording"):
+        scientist.ask(QUESTION, workspace=tmp_path / "w", data="simulated", replay=tmp_path)
+    with pytest.raises(BadInput, match="drop one"):
+        scientist.ask(
+            QUESTION, workspace=tmp_path / "w", data="simulated", replay=tmp_path, llm_url="http://127.0.0.1:1/v1"
+        )
+    assert not (tmp_path / "w").exists()

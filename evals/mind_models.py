@@ -1,0 +1,86 @@
+"""Scripted language models whose every word is known: a faithful one, and one that only fails."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ..agents.llm.scripted import Request, Step, no_choices, say, status, stream
+
+WANTED = 6  # hypotheses a decision
+
+
+def faithful(request: Request) -> Step:
+    """A model that keeps every rule: it reads the lists of the prompt and proposes the first few names."""
+    return say(json.dumps(_reply(request)))
+
+
+def block(request: Request, label: str) -> list[str]:
+    """The lines of one fenced block of a prompt; empty where the prompt has none of that label."""
+    text = "\n".join(str(m["content"]) for m in request["messages"])
+    found = re.search(rf"<<<{label} ([0-9a-f]{{32}})\n(.*?)\n{label} \1>>>", text, re.S)
+    return [line for line in found.group(2).splitlines() if line.strip()] if found else []
+
+
+def planning(request: Request) -> bool:
+    """Is this the prompt of ``understand``?"""
+    return "You read a researcher's question" in str(request["messages"][0]["content"])
+
+
+def _reply(request: Request) -> dict[str, Any]:
+    if planning(request):
+        return {
+            "intent": "panel", "context": "", "readouts": [], "candidates": [], "exclusions": [], "disease": "",
+            "unplaced": [],
+        }  # fmt: skip
+    readout = block(request, "readouts")[0].rsplit(":", 1)[0]
+    names = [line.split(":")[0] for line in block(request, "perturbations") if "measured together" not in line]
+    return {
+        "hypotheses": [
+            {
+                "perturbations": [name], "dose": "", "time": "", "readout": readout, "direction": "down",
+                "kind": "efficacy", "mechanism": [], "reason": "It acts on the pathway that these cells depend on.",
+            }
+            for name in names[:WANTED]
+        ]
+    }  # fmt: skip
+
+
+def faults(seed: int, timeout_s: float, counted: dict[str, int]) -> Callable[[Request], Step]:
+    """A server that is nearly always broken, each time in another way; ``counted`` tells how often in which.
+
+    One answer in twelve is good, so that runs meet faults after progress as well.
+    """
+    rng = random.Random(seed)  # noqa: S311  # which fault comes next, no secret
+
+    def good(request: Request) -> str:
+        return json.dumps(_reply(request))
+
+    kinds: dict[str, Callable[[Request], Step]] = {
+        "good": lambda r: say(good(r)),
+        "429": lambda _: status(429, retry_after=0.0),
+        "429, wait an hour": lambda _: status(429, retry_after=3600.0),
+        "500": lambda _: status(500),
+        "503": lambda _: status(503),
+        "400": lambda _: status(400),
+        "timeout": lambda r: Step(say(good(r)).body, delay_s=3 * timeout_s),
+        "cut line": lambda r: Step(say(good(r)).body, cut_at=40),
+        "cut stream": lambda r: stream([good(r)[:30]], finish=None),
+        "no JSON": lambda _: say("I would rather talk about the weather."),
+        "half JSON": lambda r: say(good(r)[:-9], finish="length"),
+        "wrong schema": lambda _: say('{"verdict": "proven", "hypotheses": 7}'),
+        "endless output": lambda _: say("a" * 200_000, finish="length", tokens=(100, 60_000)),
+        "no choices": lambda _: no_choices(),
+        "empty answer": lambda _: say(""),
+        "no JSON at all from the server": lambda _: Step(b"<html>gateway</html>", content_type="text/html"),
+    }
+
+    def step(request: Request) -> Step:
+        kind = rng.choice(list(kinds))
+        counted[kind] = counted.get(kind, 0) + 1
+        return kinds[kind](request)
+
+    return step
