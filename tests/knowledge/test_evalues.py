@@ -190,7 +190,7 @@ def test_refusals() -> None:
     with pytest.raises(NotAllowed, match=one.wells[2]):
         assess(CLAIM, TEST, [twice])
     stranger = claim_of(delta=2.0)
-    with pytest.raises(NotAllowed, match=stranger.id):
+    with pytest.raises(NotAllowed, match=f"belongs to claim {CLAIM.id}, not {stranger.id}"):
         assess(stranger, TEST, [one])
     with pytest.raises(NotAllowed, match="registered"):
         assess(CLAIM, test_of(CLAIM, alpha=0.01), [one])
@@ -207,6 +207,7 @@ def test_refusals() -> None:
 def test_order_of_arrival_does_not_matter_only_the_index() -> None:
     looks = series(CLAIM, TEST, readings(0.4, 4, seed=9))
     assert assess(CLAIM, TEST, looks[::-1]) == assess(CLAIM, TEST, looks)
+    assert assess(CLAIM, TEST, looks[::-1]).batch == looks[-1]
 
 
 def test_extremes_stay_finite() -> None:

@@ -104,6 +104,7 @@ def test_mean_is_one_at_the_boundary(bet: tuple[Stake, ...]) -> None:
 
 def test_a_belief_without_mass_beyond_the_boundary_stakes_on_the_hedge() -> None:
     assert stakes(-4.0, 1.0) == (Stake(1.0, 0.0, 1.0),)
+    assert len(stakes(-2.9, 1.0)) == 2  # little mass is still a belief
     believing, hedge = stakes(1.0, 0.5)
     assert (believing.share, hedge.share) == (1 - HEDGE, HEDGE)
     # a theory that is certain and wrong still loses no more than the factor 1 / HEDGE against the hedge
