@@ -40,6 +40,7 @@ NOVELTY = {
 # the context mean stands alone: the train mean's residual knows contexts too
 WITH_RESIDUAL = ("additive", "condition mean", "train mean")
 FOLDS, MOST_ROWS, LEAST_ROWS, TIE = 8, 4000, 4, 1.1
+LEARN_ROWS = 300
 AND = " and "  # joins the names of averaged bases
 
 
@@ -102,13 +103,13 @@ class ConditionCell:
         rows: Rows,
         priors: Priors,
         parameters: dict[str, dict[str, torch.Tensor]],
-        kept: dict[str, tuple[Codes, Array]],
+        kept: dict[str, tuple[Codes, Array, Array]],
         trust: dict[tuple[str, str], Trust],
         *,
         seed: int,
         device: str,
     ) -> ConditionCell:
-        """From saved numbers (kept: index and unit of each residual): factors are computed, nothing is learned."""
+        """From saved numbers (kept: index, unit, noise of each residual): only factors are computed."""
         return cls(rows, priors, {}, parameters, trust, seed, device)._with_residuals(kept)
 
     # --- learning ---
@@ -146,7 +147,9 @@ class ConditionCell:
     def _inverses(self) -> dict[str, list[torch.Tensor]]:
         return {}
 
-    def _with_residuals(self, kept: dict[str, tuple[Codes, Array]]) -> ConditionCell:
+    def _with_residuals(self, kept: dict[str, tuple[Codes, Array, Array]]) -> ConditionCell:
+        import torch
+
         from .gp import Process, learn
         from .kernels import features
 
@@ -159,12 +162,16 @@ class ConditionCell:
                 continue
             if len(index) > MOST_ROWS:
                 index = np.sort(np.random.default_rng(self.seed).permutation(index)[:MOST_ROWS])
-            index, unit = kept[name] if name in kept else (index, _unit(left[index]))
-            known = row_noise(noise[index], unit)
+            if name in kept:
+                index, unit, known = kept[name]
+            else:
+                unit = signal_unit(left[index], noise[index])
+                known = noise_levels(noise[index] / unit**2)
             x = features(self.rows.conditions.iloc[index], self.priors, self.device)
             y = left[index] / unit
             if name not in learned:
-                learned[name] = learn(x, y, known, seed=self.seed)
+                few = subgrid(self.rows.conditions.iloc[index], LEARN_ROWS, self.seed)
+                learned[name] = learn(x.take(torch.as_tensor(few, device=self.device)), y[few], known[few])
             residuals[name] = Residual(index, unit, Process.fit(x, y, known, learned[name]))
         return replace(self, residuals=residuals, parameters=learned)
 
@@ -344,7 +351,8 @@ class ConditionCell:
             index = np.concatenate([old.index, new])
             x = features(cell.rows.conditions.iloc[index], cell.priors, self.device)
             y_new = left[new] / old.unit
-            process = old.process.append(x, row_noise(noise[new], old.unit), y_new) if len(new) else old.process
+            known = noise_levels(noise[new] / old.unit**2, like=old.process.noise)
+            process = old.process.append(x, known, y_new) if len(new) else old.process
             residuals[name] = Residual(index, old.unit, process)
         return replace(cell, residuals=residuals)
 
@@ -359,12 +367,51 @@ def _unit(values: Array) -> Array:
     return out
 
 
-def row_noise(noise: Array, unit: Array) -> Array:
-    """(n,) variance of a row in units of the residual: mean over its readouts; the median row's where unknown."""
-    relative = noise / unit**2
-    seen = np.isfinite(relative)
-    mean = np.where(seen, relative, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
-    known = seen.any(axis=1)
-    filler = float(np.median(mean[known])) if known.any() else 0.0
-    out: Array = np.where(known, mean, filler)
+def signal_unit(values: Array, noise: Array) -> Array:
+    """(r,) sd of the signal in each readout: total minus mean noise variance, at least a tenth of the total."""
+    total = _unit(values) ** 2
+    seen = np.isfinite(noise) & np.isfinite(values)
+    error = np.where(seen, noise, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    return np.asarray(np.sqrt(np.maximum(total - error, 0.1 * total)))
+
+
+def noise_levels(relative: Array, like: Array | None = None) -> Array:
+    """(n, r) noise of every row, averaged over readouts of a similar level (within a factor of four).
+
+    relative: (n, r) variances in units of the signal, NaN = unknown (then the level's median row). Readouts of one
+    level share a factor. like: noise of rows already in, whose levels are kept.
+    """
+    levels: dict[object, list[int]] = {}
+    if like is None:
+        mean = np.where(np.isfinite(relative), relative, 0.0).sum(axis=0) / np.maximum(np.isfinite(relative).sum(0), 1)
+        for j, step in enumerate(np.clip(np.round(np.log2(mean + 1e-6) / 2), -4, 3)):
+            levels.setdefault(float(step), []).append(j)
+    else:
+        for j in range(like.shape[1]):
+            levels.setdefault(like[:, j].tobytes(), []).append(j)
+    out = np.empty_like(relative)
+    for members in levels.values():
+        seen = np.isfinite(relative[:, members])
+        mean = np.where(seen, relative[:, members], 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+        known = seen.any(axis=1)
+        out[:, members] = np.where(known, mean, np.median(mean[known]) if known.any() else 0.0)[:, None]
     return out
+
+
+def subgrid(conditions: pd.DataFrame, most: int, seed: int) -> Codes:
+    """At most ``most`` rows in which contexts, perturbations, doses and times still cross, for learning parameters.
+
+    Whole blocks of a few contexts x a few perturbations are taken (seeded), then single rows to fill up.
+    """
+    rng = np.random.default_rng(seed)
+    if len(conditions) <= most:
+        return np.arange(len(conditions))
+    contexts, perturbations = (rng.permutation(sorted(set(conditions[c]))) for c in ("context", "perturbation"))
+    taken = np.zeros(len(conditions), dtype=bool)
+    for k in range(1, max(len(contexts), len(perturbations)) + 1):
+        block = conditions["context"].isin(contexts[:k]) & conditions["perturbation"].isin(perturbations[:k])
+        if block.sum() > most:
+            break
+        taken = block.to_numpy()
+    rest = rng.permutation(np.flatnonzero(~taken))[: most - int(taken.sum())]
+    return np.sort(np.concatenate([np.flatnonzero(taken), rest]))

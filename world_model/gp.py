@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .kernels import Features, kernel, parameters, prior_variance
+from .kernels import Features, kernel, noise_variance, parameters, prior_variance
 from .rows import Array, Codes
 
 Tensor = torch.Tensor
-JITTER = 1e-8
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def patterns(y: Array, noise: Array) -> list[tuple[Codes, Codes]]:
     return [(np.array(js, dtype=np.intp), np.flatnonzero(seen[:, js[0]])) for js in found.values()]
 
 
-def learn(x: Features, y: Array, noise: Array, *, steps: int = 40) -> dict[str, Tensor]:
+def learn(x: Features, y: Array, noise: Array, *, steps: int = 30) -> dict[str, Tensor]:
     """Kernel parameters of the highest marginal likelihood (L-BFGS; a few hundred rows are enough).
 
     y: (n, r) standardised residuals, NaN = missing; noise: (n, r) known variances in the same units.
@@ -63,7 +62,7 @@ def learn(x: Features, y: Array, noise: Array, *, steps: int = 40) -> dict[str, 
         k = kernel(x, x, p)
         total = ((flat - origin) ** 2).sum() / 8.0
         for rows, t, known in targets:
-            factor = torch.linalg.cholesky(k[rows][:, rows] + torch.diag(known + torch.exp(p["noise"]) + JITTER))
+            factor = torch.linalg.cholesky(k[rows][:, rows] + torch.diag(noise_variance(known, p)))
             fit = torch.linalg.solve_triangular(factor, t, upper=False)
             total = total + (0.5 * (fit**2).sum() + t.shape[1] * torch.log(torch.diagonal(factor)).sum()) / y.shape[1]
         (gradient,) = torch.autograd.grad(total, flat)
@@ -94,7 +93,7 @@ class Process:
 
     @staticmethod
     def _diagonal(noise: Array, p: dict[str, Tensor]) -> Tensor:
-        return torch.diag(torch.as_tensor(noise, device=p["noise"].device) + torch.exp(p["noise"]) + JITTER)
+        return torch.diag(noise_variance(torch.as_tensor(noise, device=p["noise"].device), p))
 
     @property
     def prior(self) -> float:
@@ -133,7 +132,6 @@ class Process:
         is_held[held] = True
         place = np.full(len(y), -1, dtype=np.intp)
         place[held] = np.arange(len(held))
-        learned = float(torch.exp(self.p["noise"])) + JITTER
         for block, inverse in zip(self.blocks, inverses, strict=True):
             here = is_held[block.rows]
             if not here.any():
@@ -144,7 +142,8 @@ class Process:
             corner = torch.linalg.inv(inverse[b][:, b])
             out = place[block.rows[here]]
             mean[np.ix_(out, block.outputs)] = (-corner @ (inverse[b][:, a] @ kept)).cpu().numpy()
-            diagonal = torch.diagonal(corner).cpu().numpy() - self.noise[block.rows[here], block.outputs[0]] - learned
+            own = torch.diagonal(self._diagonal(self.noise[block.rows[here], block.outputs[0]], self.p))
+            diagonal = (torch.diagonal(corner) - own).cpu().numpy()
             var[np.ix_(out, block.outputs)] = np.maximum(diagonal, 1e-10)[:, None]
         return mean, var
 

@@ -17,7 +17,7 @@ import torch
 from .priors import Priors, multi_hot, normalised
 from .rows import Array, parts
 
-FACTORS = ("context", "perturbation", "dose", "time_h")
+JITTER = 1e-8
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,11 @@ def features(conditions: pd.DataFrame, priors: Priors, device: str) -> Features:
 
 
 def _near(a: torch.Tensor, b: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
-    """RBF over a log scale; NaN is like NaN only."""
+    """Matern 5/2 over a log scale (smooth between doses, soon flat beyond the last one); NaN is like NaN only."""
     both = ~torch.isnan(a)[:, None] & ~torch.isnan(b)[None, :]
-    gap = torch.nan_to_num(a)[:, None] - torch.nan_to_num(b)[None, :]
+    gap = 5**0.5 * (torch.nan_to_num(a)[:, None] - torch.nan_to_num(b)[None, :]).abs() / length
     none = torch.isnan(a)[:, None] & torch.isnan(b)[None, :]
-    return torch.where(both, torch.exp(-0.5 * (gap / length) ** 2), none.to(gap.dtype))
+    return torch.where(both, (1 + gap + gap**2 / 3) * torch.exp(-gap), none.to(gap.dtype))
 
 
 def parameters(n_context: int, n_perturbation: int, device: str) -> dict[str, torch.Tensor]:
@@ -85,11 +85,11 @@ def parameters(n_context: int, n_perturbation: int, device: str) -> dict[str, to
         "perturbation": start(*[0.0] * (n_perturbation + 2)),
         "dose": start(0.0, 0.0),  # constant, near
         "time": start(0.0, 0.0),
-        "dose_length": start(0.0),  # log of decades
-        "time_length": start(-0.7),
+        "dose_length": start(0.6),  # log of decades
+        "time_length": start(-0.2),
         "context_length": start(*[0.0] * n_context),
         "signal": start(0.0),
-        "noise": start(-1.5),
+        "noise": start(0.0, -4.0),  # factor on the known variances (some is shared by all rows), and what adds to them
     }
 
 
@@ -119,3 +119,8 @@ def kernel(a: Features, b: Features, p: dict[str, torch.Tensor]) -> torch.Tensor
 def prior_variance(p: dict[str, torch.Tensor]) -> float:
     """Variance of the signal before data: k(i, i), the same for all complete conditions."""
     return float(torch.exp(p["signal"]))
+
+
+def noise_variance(known: torch.Tensor, p: dict[str, torch.Tensor]) -> torch.Tensor:
+    """(n,) variance of rows around the signal, from their ``known`` measurement variances."""
+    return known * torch.exp(p["noise"][0]) + torch.exp(p["noise"][1]) + JITTER

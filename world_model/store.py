@@ -109,7 +109,8 @@ def _conditions_out(engine: ConditionCell, arrays: Arrays) -> dict[str, Any]:
         described[context] = sorted(scores)
         arrays |= {f"described/{context}/{name}": values for name, values in scores.items()}
     for base, residual in engine.residuals.items():
-        arrays |= {f"residual/{base}/index": residual.index, f"residual/{base}/unit": residual.unit}
+        numbers = {"index": residual.index, "unit": residual.unit, "noise": residual.process.noise}
+        arrays |= {f"residual/{base}/{k}": v for k, v in numbers.items()}
         arrays |= {f"parameter/{base}/{k}": v.cpu().numpy() for k, v in engine.parameters[base].items()}
     return {
         "contexts": list(engine.priors.contexts),
@@ -136,7 +137,7 @@ def _conditions_in(note: dict[str, Any], arrays: Arrays, rows: Rows, seed: int, 
         base: {k: torch.as_tensor(arrays[f"parameter/{base}/{k}"], device=device) for k in names}
         for base, names in note["parameters"].items()
     }
-    kept = {base: (arrays[f"residual/{base}/index"], arrays[f"residual/{base}/unit"]) for base in parameters}
+    kept = {b: tuple(arrays[f"residual/{b}/{k}"] for k in ("index", "unit", "noise")) for b in parameters}
     trust = {(novelty, base): Trust(*numbers) for novelty, base, *numbers in note["trust"]}
     return ConditionCell.restore(rows, priors, parameters, kept, trust, seed=seed, device=device)
 

@@ -136,7 +136,7 @@ def test_update_moves_the_new_line_and_equals_a_refit_with_the_same_parameters(
     assert after.parent == cell.version and set(cell.manifest) < set(after.manifest)
     old, engine = cell.engine, after.engine
     assert isinstance(old, ConditionCell) and isinstance(engine, ConditionCell)
-    kept = {name: (r.index, r.unit) for name, r in engine.residuals.items()}
+    kept = {name: (r.index, r.unit, r.process.noise) for name, r in engine.residuals.items()}
     refit = ConditionCell.restore(
         after.rows, engine.priors, old.parameters, kept, old.trust, seed=old.seed, device="cpu"
     ).answer(tidy(conditions[asked]), None)
@@ -266,7 +266,7 @@ def process() -> tuple[Process, Array, Array, pd.DataFrame, Priors]:
     noisy[::5, 1] = np.nan
     priors = Priors.build(conditions, {}, CLASSES, 5)
     x = features(conditions, priors, "cpu")
-    noise = np.full(len(conditions), 0.01)
+    noise = np.tile([0.01, 0.01, 0.04], (len(conditions), 1))
     p = parameters(0, 1, "cpu")
     return Process.fit(x, noisy, noise, p), noisy, noise, conditions, priors
 
