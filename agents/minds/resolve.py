@@ -15,6 +15,10 @@ from .protocol import Briefing
 _GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "κ": "kappa", "λ": "lambda",
           "μ": "mu", "σ": "sigma", "τ": "tau", "ω": "omega"}  # fmt: skip
 
+_SENTENCE = re.compile(
+    r"[:;.!?] |[<>{}\n]|(?:\S+\s+){5}|approv|prove[nd]|ignore", re.I
+)  # a data set can name a line so
+
 
 @lru_cache(maxsize=65536)  # the same long lists come with every decision
 def plain(name: str) -> str:
@@ -100,10 +104,10 @@ class Vocabulary:
         return Names([*own, *measured], "gene")
 
     def entity(self, text: str) -> str:
-        """A name of any kind that a mechanism may speak of. Raises UnknownName."""
+        """A name of any kind that a mechanism may speak of. Raises UnknownName, for a name that is a sentence too."""
         for names in (*self.tokens, self.classes):
-            if text in names:
-                return names.find(text)
+            if text in names and not _SENTENCE.search(found := names.find(text)):
+                return found
         near = [n for names in self.tokens for n in names.near(text)]
         raise UnknownName(text[:80], kind="gene, compound or readout", known=near)
 
