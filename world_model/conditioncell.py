@@ -19,6 +19,7 @@ from .base import BASES, BaseModel, BaseValues
 from .measured import with_own
 from .priors import Priors
 from .rows import Array, Codes, Rows, cell_keys, parts
+from .scales import noise_levels, signal_unit, spread, subgrid
 from .uncertainty import Reproducibility, readout_weights, reproducibility, shrinkage, widening
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ class ConditionCell:
             for name, base in bases.items():
                 wanted[name][held] = (self.rows.delta - base.mean)[held]
                 if name not in self.residuals:
-                    offered[name][held], sd[name][held] = 0.0, _unit(self.rows.delta - base.mean)
+                    offered[name][held], sd[name][held] = 0.0, spread(self.rows.delta - base.mean)
                     continue
                 residual = self.residuals[name]
                 place = np.full(n, -1, dtype=np.intp)
@@ -233,7 +234,8 @@ class ConditionCell:
             if both.any():
                 plain = float(np.sum((wanted["train mean"] * weight)[both] ** 2))
                 share = float(np.sum((error * weight)[both] ** 2)) / max(plain, 1e-12)
-                found[name] = Trust(shrink, widening(error, sd[name], np.sqrt(noise)), share)
+                factor = self.residuals[name].process.noise_factor if name in self.residuals else 1.0
+                found[name] = Trust(shrink, widening(error, sd[name], np.sqrt(factor * noise)), share)
         return found
 
     # --- answering ---
@@ -283,7 +285,7 @@ class ConditionCell:
         if name not in self.residuals:
             widen = np.array([self.trust.get((v, name), Trust(0.0, 1.0, 1.0)).widen for v in novelty])
             seen = np.isfinite(left).any(axis=0)  # never held out: it may err by as much as changes are large
-            unit = np.where(seen, _unit(left), _unit(self.rows.delta))
+            unit = np.where(seen, spread(left), spread(self.rows.delta))
             return base, widen[:, None] * unit, np.zeros(len(conditions))
         residual = self.residuals[name]
         trust = [self.trust.get((v, name), Trust(1.0, 1.0, 1.0)) for v in novelty]
@@ -355,63 +357,3 @@ class ConditionCell:
             process = old.process.append(x, known, y_new) if len(new) else old.process
             residuals[name] = Residual(index, old.unit, process)
         return replace(cell, residuals=residuals)
-
-
-def _unit(values: Array) -> Array:
-    """(r,) sd of each readout; one where it does not vary."""
-    seen = np.isfinite(values)
-    n = np.maximum(seen.sum(axis=0), 1)
-    filled = np.where(seen, values, 0.0)
-    sd = np.sqrt(np.maximum((filled**2).sum(axis=0) / n, 0.0))
-    out: Array = np.where(sd > 1e-12, sd, 1.0)
-    return out
-
-
-def signal_unit(values: Array, noise: Array) -> Array:
-    """(r,) sd of the signal in each readout: total minus mean noise variance, at least a tenth of the total."""
-    total = _unit(values) ** 2
-    seen = np.isfinite(noise) & np.isfinite(values)
-    error = np.where(seen, noise, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-    return np.asarray(np.sqrt(np.maximum(total - error, 0.1 * total)))
-
-
-def noise_levels(relative: Array, like: Array | None = None) -> Array:
-    """(n, r) noise of every row, averaged over readouts of a similar level (within a factor of four).
-
-    relative: (n, r) variances in units of the signal, NaN = unknown (then the level's median row). Readouts of one
-    level share a factor. like: noise of rows already in, whose levels are kept.
-    """
-    levels: dict[object, list[int]] = {}
-    if like is None:
-        mean = np.where(np.isfinite(relative), relative, 0.0).sum(axis=0) / np.maximum(np.isfinite(relative).sum(0), 1)
-        for j, step in enumerate(np.clip(np.round(np.log2(mean + 1e-6) / 2), -4, 3)):
-            levels.setdefault(float(step), []).append(j)
-    else:
-        for j in range(like.shape[1]):
-            levels.setdefault(like[:, j].tobytes(), []).append(j)
-    out = np.empty_like(relative)
-    for members in levels.values():
-        seen = np.isfinite(relative[:, members])
-        mean = np.where(seen, relative[:, members], 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
-        known = seen.any(axis=1)
-        out[:, members] = np.where(known, mean, np.median(mean[known]) if known.any() else 0.0)[:, None]
-    return out
-
-
-def subgrid(conditions: pd.DataFrame, most: int, seed: int) -> Codes:
-    """At most ``most`` rows in which contexts, perturbations, doses and times still cross, for learning parameters.
-
-    Whole blocks of a few contexts x a few perturbations are taken (seeded), then single rows to fill up.
-    """
-    rng = np.random.default_rng(seed)
-    if len(conditions) <= most:
-        return np.arange(len(conditions))
-    contexts, perturbations = (rng.permutation(sorted(set(conditions[c]))) for c in ("context", "perturbation"))
-    taken = np.zeros(len(conditions), dtype=bool)
-    for k in range(1, max(len(contexts), len(perturbations)) + 1):
-        block = conditions["context"].isin(contexts[:k]) & conditions["perturbation"].isin(perturbations[:k])
-        if block.sum() > most:
-            break
-        taken = block.to_numpy()
-    rest = rng.permutation(np.flatnonzero(~taken))[: most - int(taken.sum())]
-    return np.sort(np.concatenate([np.flatnonzero(taken), rest]))

@@ -100,6 +100,11 @@ class Process:
         """Variance of the signal before any data."""
         return prior_variance(self.p)
 
+    @property
+    def noise_factor(self) -> float:
+        """What the known variances were found to be worth: below one where part of them is common to all rows."""
+        return float(torch.exp(self.p["noise"][0]))
+
     def predict(self, x: Features, y: Array) -> tuple[Array, Array]:
         """Mean and variance (m, r) of the noiseless signal at ``x``, given targets ``y`` (n, r) of the fitted rows."""
         cross = kernel(x, self.x, self.p)  # (m, n)
