@@ -13,7 +13,7 @@ from typing import TypedDict
 from ..knowledge.evalues import assess
 from ..world_model.errors import NotAllowed
 from . import beliefs, choosing
-from .analysis import look
+from .analysis import looks
 from .design import draft_design
 from .goal import Hypothesis
 from .policies import approve
@@ -163,7 +163,7 @@ class Nodes:
         return {}
 
     def analyse(self, state: LoopState) -> LoopState:
-        """One look per claim of the design; the verdict follows from the ledger, not from here."""
+        """The looks of each claim of the design; the verdict follows from the ledger, not from here."""
         s = self.s
         result, design = s.lab.collect(state["run"]), s.design(state["design"])
         by_id = {p.id: p for p in s.registered().values()}
@@ -171,14 +171,13 @@ class Nodes:
         for prediction_id in design.predictions:
             prediction = by_id[prediction_id]
             known = states[prediction.claim_id]
-            if any(b.design_hash == result.design_hash for b in known.batches):
-                continue
-            batch = look(known.claim, prediction, result, len(known.batches))
-            if batch is None:
-                continue
-            evidence = assess(known.claim, prediction, [*known.batches, batch])
-            key = f"evidence:{prediction.claim_id}:{batch.index}"
-            s.record("evidence_added", {"evidence": evidence.model_dump(mode="json")}, key)
+            seen = [b for b in known.batches if b.design_hash == result.design_hash]  # before a crash
+            before = [*known.batches]
+            for batch in looks(known.claim, prediction, result, len(before) - len(seen))[len(seen) :]:
+                before.append(batch)
+                evidence = assess(known.claim, prediction, before)
+                key = f"evidence:{prediction.claim_id}:{batch.index}"
+                s.record("evidence_added", {"evidence": evidence.model_dump(mode="json")}, key)
         return {}
 
     def update(self, state: LoopState) -> LoopState:
@@ -212,6 +211,7 @@ class Nodes:
 
     def report(self, state: LoopState) -> LoopState:
         from .answer import compose
+        from .support import supported
 
         s = self.s
         for claim_id in s.my_claims():
@@ -222,7 +222,10 @@ class Nodes:
                     {"claim_id": claim_id, "reason": state.get("reason", "the campaign ended")},
                     f"closed:{claim_id}",
                 )
-        s.record("answer", compose(s), "answer")
+        answer = supported(compose(s), list(s.ledger.events()), s.campaign)
+        if answer["cut_sentences"]:
+            s.say(f"{answer['cut_sentences']} sentences of the answer were cut: the ledger does not support them")
+        s.record("answer", answer, "answer")
         s.record("campaign_finished", {"reason": state.get("reason", "done")}, "finished")
         return {"verdict": "report"}
 
