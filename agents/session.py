@@ -164,16 +164,18 @@ class Session:
         return np.array([r for r in self.study.lab if names[r] in ids], dtype=int)
 
     def trial(self) -> TrialState:
-        """The theory against its sceptic on the first look of every claim of this data set, over the whole ledger."""
+        """The theory against its sceptic on each claim's first experiment on this data set, over the whole ledger."""
         from ..knowledge.trial import duel, outcome_of
 
         ours = {d.content_hash() for d in reviews.designs(self.ledger).values() if d.dataset == self.dataset.name}
-        registered, outcomes = self.registered(), []
+        registered, first = self.registered(), dict[str, Evidence]()
         for event in self.ledger.events(kind="evidence_added"):
             evidence = Evidence.model_validate(event.payload["evidence"])
-            if evidence.batch.index == 0 and evidence.batch.design_hash in ours:
-                prediction = registered[evidence.batch.claim_id]
-                outcomes.append(outcome_of(prediction, evidence, evidence.batch.design_hash))
+            batch = evidence.batch
+            known = first.get(batch.claim_id)
+            if batch.design_hash in ours and (known is None or known.batch.design_hash == batch.design_hash):
+                first[batch.claim_id] = evidence  # the last of the claim's first experiment, which has all its blocks
+        outcomes = [outcome_of(registered[c], e, e.batch.design_hash) for c, e in first.items()]
         return duel(outcomes)
 
     def wells_spent(self) -> int:
