@@ -105,6 +105,15 @@ class VirtualCell:
         return self.rows.readouts
 
     @property
+    def noise_factor(self) -> float:
+        """What the standard errors of the training table were found to be worth as variances (1 = as stated).
+
+        Below one where part of a standard error is common to many conditions (their control) or overstated; the
+        interval of a condition's measured mean is hypot(epistemic, sqrt(noise_factor) se).
+        """
+        return self.engine.noise_factor
+
+    @property
     def wells(self) -> frozenset[str]:
         """Ids of all wells this version has learned from."""
         return frozenset(w for row in self.rows.wells for w in row)

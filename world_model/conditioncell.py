@@ -127,6 +127,12 @@ class ConditionCell:
     def noise(self) -> Array:
         return self.rows.noise()
 
+    @property
+    def noise_factor(self) -> float:
+        """What the known variances were found to be worth (see ``Process``), under the base that always applies."""
+        plain = self.residuals.get("train mean")
+        return plain.process.noise_factor if plain else 1.0
+
     @cached_property
     def reproducibility(self) -> Reproducibility:
         """Whether the training data can tell perturbations apart at all."""

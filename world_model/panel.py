@@ -32,6 +32,7 @@ class PanelEngine:
         mean, sd, well = (np.full((n, r), np.nan) for _ in range(3))
         near, base, reason = np.zeros(n), [""] * n, [""] * n
         for j, cell in enumerate(self.cells):
+            noise = cell.noise_under()
             lines = {str(line): cell.line(str(line), context) for line in set(conditions["context"])}
             for i, (line, name, batch) in enumerate(
                 zip(conditions["context"], conditions["perturbation"], conditions["batch"], strict=True)
@@ -43,13 +44,17 @@ class PanelEngine:
                     centre, spread = cell.centre[tasks].mean(), cell.spread[tasks].mean()
                     error = float(z_sd[tasks].mean()) if task is not None else 1.0
                     mean[i, j], sd[i, j] = centre + spread * z[tasks].mean(), spread * error
-                    well[i, j] = spread * np.sqrt(cell.noise[tasks].mean())
+                    well[i, j] = spread * np.sqrt(noise[tasks].mean())
                     near[i] = max(near[i], float(np.clip(1 - error**2, 0, 1)))
                 base[i] = "condition mean" if task is not None else "class mean" if tasks else "none"
                 if task is None:
                     known = f"this is the mean of its class, {cell.classes[name]}" if tasks else "its class is unknown"
                     reason[i] = f"{name} was not measured in enough lines; {known}"
         return Answer(mean, sd, well, near, base, reason)
+
+    @property
+    def noise_factor(self) -> float:
+        return 1.0
 
     def reference(self, conditions: pd.DataFrame) -> tuple[Array, Array]:
         """Mean and sd (n, r) of each perturbation over the training lines."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -201,14 +202,26 @@ class PanelCell:
         known |= {task: float(np.mean(z)) for task, z in self.more.get(name, {}).items()}
         at = np.array(sorted(known), dtype=np.intp)
         reading = np.array([known[t] for t in sorted(known)])
-        noise = np.minimum(self.noise, 0.9 * model.residuals.specific)
-        mean, var = model.residuals.given(at, reading - told[at], noise)
+        mean, var = model.residuals.given(at, reading - told[at], self.noise_under(model))
         return told + mean, model.widen * np.sqrt(var)
 
     def task_of(self, perturbation: str, batch: str) -> int | None:
         """The column of a perturbation: the batch asked for, else the one with most lines."""
-        fits = [i for i, (p, b) in enumerate(self.tasks) if p == perturbation and batch in ("", b)]
-        return max(fits, key=lambda i: (np.isfinite(self.z[:, i]).sum(), self.tasks[i])) if fits else None
+        return self._columns.get((perturbation, batch))
+
+    @cached_property
+    def _columns(self) -> dict[tuple[str, str], int]:
+        found: dict[tuple[str, str], int] = {}
+        count = np.isfinite(self.z).sum(axis=0)
+        for i in np.lexsort((np.arange(len(self.tasks)), count)):  # the fullest column last
+            name, batch = self.tasks[i]
+            found[name, batch] = found[name, ""] = int(i)
+        return found
+
+    def noise_under(self, model: Regression | None = None) -> Array:
+        """(T,) variance of one reading in z units: the replicates', at most nine tenths of what is left."""
+        specific = (model or self.regression()).residuals.specific
+        return np.minimum(self.noise, 0.9 * specific)
 
     def class_tasks(self, perturbation: str) -> list[int]:
         """Columns of the other perturbations of its mechanism class."""

@@ -1,0 +1,18 @@
+"""``cytocrux eval predict``: how well the cell predicts, and whether it knows what it does not know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import predict_gdsc, predict_genes, predict_rppa, predict_update
+from .results import Result
+
+
+def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
+    """All figures (about ten minutes on one core; fast: about two). Raises DataUnavailable without the data."""
+    return [
+        *predict_rppa.run(fast=fast, data_dir=data_dir),
+        *predict_gdsc.run(fast=fast, data_dir=data_dir),
+        *predict_genes.run(fast=fast, data_dir=data_dir),
+        *predict_update.run(fast=fast),
+    ]
