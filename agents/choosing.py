@@ -8,16 +8,12 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from ..knowledge.claims import ArmRequest, Claim, Prediction
-from ..world_model.errors import UnknownName
-from ..world_model.vocabulary import Context, content_hash
-from .goal import Goal, Hypothesis
+from .goal import Hypothesis
 from .prioritise import Bundle, Weighed, bundles, pick
 from .staking import Stake
 
 if TYPE_CHECKING:
     from ..knowledge.status import ClaimState
-    from ..world_model.data.dataset import Dataset
-    from .patient import Patient
     from .session import Session
 
 BUNDLES_PER_CYCLE = 12
@@ -61,30 +57,6 @@ def value_boldness(stakes: Sequence[Stake]) -> list[Stake]:
         value = 1.0 + _rank(doses, _dose(stake)) + _rank(times, _time(stake))
         valued.append(replace(stake, claim=stake.claim.model_copy(update={"value": value})))
     return valued
-
-
-def with_patient(goal: Goal, patient: Patient | None, dataset: Dataset) -> Goal:
-    """The goal with what the patient's table says: features, stand-in line, exclusions, fields without a use."""
-    if patient is None:
-        return goal
-    update: dict[str, Any] = {
-        "context": _named(patient),
-        "exclusions": (*goal.exclusions, *patient.exclusions),
-        "unplaced": goal.unplaced,
-    }
-    assumptions = [*goal.assumptions, *patient.notes]
-    if patient.surrogate:
-        line = _stand_in(patient.surrogate, dataset, assumptions)
-        update["surrogate"] = line
-        update["context"] = _filled(update["context"], line, dataset)
-        assumptions.append(
-            f"{line} stands in for the patient in the lab. Where the table is silent on a gene, the line's untreated "
-            "profile is used; its drug responses are hidden until the lab reveals them."
-        )
-    else:
-        assumptions.append("The table names no surrogate_line: predictions cannot be tested here.")
-    update["assumptions"] = tuple(assumptions)
-    return goal.model_copy(update=update)
 
 
 def dump(bundle: Bundle) -> dict[str, Any]:
@@ -171,40 +143,6 @@ def _with_premises(bundle: Bundle, session: Session) -> Bundle:
             claim = claim.model_copy(update={"premises": (premise,)})
         tied.append(replace(weighed, stake=replace(weighed.stake, claim=claim)))
     return replace(bundle, claims=(*first, *tied))
-
-
-def _filled(context: Context, line: str, dataset: Dataset) -> Context:
-    """The patient's own values over the untreated profile of the line that stands in."""
-    expression, mutations = dict(context.expression), dict(context.mutations)
-    table = dataset.context_features.get("expression")
-    if table is not None and line in table.index:
-        expression = {str(g): float(v) for g, v in table.loc[line].items()} | expression
-    return context.model_copy(update={"expression": expression, "mutations": mutations})
-
-
-def _named(patient: Patient) -> Context:
-    """The patient's context under a name of its own: another table is another patient, in the same ledger too."""
-    told = content_hash([patient.context.model_dump(mode="json"), patient.surrogate])
-    return patient.context.model_copy(update={"name": f"{patient.context.name}-{told[:4]}"})
-
-
-def _stand_in(name: str, dataset: Dataset, assumptions: list[str]) -> str:
-    """The line of the data set by that name; in a simulated screen, where no real line is, its first."""
-    try:
-        return _line(name, dataset.contexts)
-    except UnknownName:
-        if dataset.name != "simulated":
-            raise
-        assumptions.append(f"{name} is a real line and this screen is simulated: {dataset.contexts[0]} plays its part.")
-        return dataset.contexts[0]
-
-
-def _line(name: str, contexts: Sequence[str]) -> str:
-    squeezed = {"".join(c for c in k if c.isalnum()).upper(): k for k in contexts}
-    wanted = "".join(c for c in name if c.isalnum()).upper()
-    if wanted not in squeezed:
-        raise UnknownName(name, kind="surrogate line", known=contexts)
-    return squeezed[wanted]
 
 
 def _dose(stake: Stake) -> float | None:

@@ -19,6 +19,7 @@ from .goal import Hypothesis
 from .policies import approve
 from .reviews import approval_for, decision_on
 from .session import Session
+from .standin import with_patient
 
 OPEN = ("proposed", "registered", "testing")
 
@@ -47,7 +48,7 @@ class Nodes:
         s = self.s
         if not any(True for _ in s.ledger.events(kind="goal_set", campaign=s.campaign)):
             goal = s.mind.understand(s.spec.question, s.briefing())
-            goal = choosing.with_patient(goal, s.patient, s.dataset)
+            goal = with_patient(goal, s.patient, s.dataset)
             s.record("goal_set", {"goal": goal.model_dump(mode="json")}, "goal")
         goal = s.goal
         where = f" (answered by {goal.surrogate})" if goal.surrogate else ""

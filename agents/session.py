@@ -20,12 +20,13 @@ from ..knowledge.ledger import Ledger
 from ..tools.lab.replay import ReplayLab
 from ..world_model.errors import BadInput, Corrupt
 from ..world_model.vocabulary import Readout, content_hash
-from . import choosing, questions, reviews
+from . import questions, reviews
 from .goal import Goal
 from .minds.builtin import BuiltinMind
 from .minds.protocol import Briefing, Mind
 from .spec import CampaignSpec
 from .staking import Staker
+from .standin import with_patient
 from .study import Study, open_study
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Session:
         briefing = self.briefing()
         if self.spec.llm is None:
             goal = self.builtin.understand(self.spec.question, briefing)
-            open_study(self.dataset, choosing.with_patient(goal, self.patient, self.dataset), self.spec.seed)
+            open_study(self.dataset, with_patient(goal, self.patient, self.dataset), self.spec.seed)
 
     @cached_property
     def goal(self) -> Goal:
