@@ -42,11 +42,13 @@ def ask(
     auto_approve: str | None = None,
     seed: int = 0,
     replay: Path | None = None,
+    released: str = "",
     progress: Say = lambda _: None,
 ) -> Outcome:
     """Answer one question. Stops at the first proposed experiment unless a policy approves it.
 
     ``replay``: the recording of an earlier run (``<workspace>/llm/<campaign>``) answers for the language model.
+    ``released``: "NAME: why", a person's word for a request that the hazard policy stops (NotAllowed without).
     """
     if not question.strip():
         raise BadInput("The question is empty", cure='write it in quotes: cytocrux ask "Which … ?"')
@@ -58,6 +60,7 @@ def ask(
         budget=budget or Budget(),
         auto_approve=check_policy(auto_approve) if auto_approve else None,
         llm=_llm(llm_url, model, replay),
+        released=released,
         seed=seed,
     )
     return start(spec, workspace=workspace, replay=replay, progress=progress)

@@ -74,7 +74,14 @@ class Session:
         return parse_patient(self.spec.patient, name=self.spec.patient_name)
 
     def check(self) -> None:
-        """Read everything the question needs; raises BadInput before anything of the campaign is recorded."""
+        """Read everything the question needs; raises before anything of the campaign is recorded.
+
+        BadInput for what cannot be used, NotAllowed for what the hazard policy stops.
+        """
+        from . import hazards
+
+        hazards.require_release(hazards.in_text(self.spec.question), self.spec.released)
+        hazards.require_release(hazards.in_dataset(self.dataset), self.spec.released)
         briefing = self.briefing()
         if self.spec.llm is None:
             goal = self.builtin.understand(self.spec.question, briefing)
@@ -166,18 +173,9 @@ class Session:
 
     def trial(self) -> TrialState:
         """The theory against its sceptic on each claim's first experiment on this data set, over the whole ledger."""
-        from ..knowledge.trial import duel, outcome_of
+        from ..knowledge.trial import on_record
 
-        ours = {d.content_hash() for d in reviews.designs(self.ledger).values() if d.dataset == self.dataset.name}
-        registered, first = self.registered(), dict[str, Evidence]()
-        for event in self.ledger.events(kind="evidence_added"):
-            evidence = Evidence.model_validate(event.payload["evidence"])
-            batch = evidence.batch
-            known = first.get(batch.claim_id)
-            if batch.design_hash in ours and (known is None or known.batch.design_hash == batch.design_hash):
-                first[batch.claim_id] = evidence  # the last of the claim's first experiment, which has all its blocks
-        outcomes = [outcome_of(registered[c], e, e.batch.design_hash) for c, e in first.items()]
-        return duel(outcomes)
+        return on_record(list(self.ledger.events()), self.dataset.name)[0]
 
     def wells_spent(self) -> int:
         """Wells this campaign has revealed."""

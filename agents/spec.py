@@ -49,6 +49,7 @@ class CampaignSpec(Frozen):
     budget: Budget = Budget()
     auto_approve: str | None = None
     llm: LLMSpec | None = None
+    released: str = Field(default="", max_length=500)  # "NAME: why", where the hazard policy stops the request
     seed: int = Field(default=0, ge=0)
 
     @property

@@ -33,6 +33,10 @@ def ask(
     auto_approve: Annotated[
         str | None, typer.Option(metavar="POLICY", help='Approve experiments by a stated policy: "replay".')
     ] = None,
+    release: Annotated[
+        str,
+        typer.Option(metavar='"NAME: WHY"', help="A person answers for a request that the hazard policy stops."),
+    ] = "",
     seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.")] = 0,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for the report (default: in the workspace).")
@@ -70,6 +74,7 @@ def ask(
             auto_approve=policy,
             seed=seed,
             replay=replay,
+            released=release,
             progress=progress,
         )
     finish(outcome, workspace=workspace, out=out, as_json=as_json)
