@@ -120,7 +120,8 @@ def _summary(session: Session, standing: Sequence[ClaimState], refuted: Sequence
         )
     else:
         lines += [f"Corroborated: {s.claim.sentence}" for s in _first_each(held)]
-    lines += [f"Refuted: {s.claim.sentence}" for s in refuted]
+    words = {"falsified": "Refuted", "undermined": "Undermined", "conflict": "In conflict"}
+    lines += [f"{words[s.status]}: {s.claim.sentence}" for s in refuted]
     trial = session.trial()
     if trial.advantage is not None:
         word = {"model": "better than", "baseline": "worse than", "undecided": "not yet told apart from"}[trial.leader]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..knowledge.artefacts import Artefacts
-from ..knowledge.claims import Claim, Design, Evidence, Prediction
+from ..knowledge.claims import Claim, Design, Prediction
 from ..knowledge.ledger import Ledger
 from ..tools.lab.replay import ReplayLab
 from ..world_model.errors import BadInput, Corrupt

@@ -8,17 +8,23 @@ printed, and a counted noun ("24 wells") has that very count.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from ..knowledge.claims import Claim, Design, Evidence, Prediction, Status
+from ..knowledge.claims import Claim, Status
 from ..knowledge.events import Event
 from ..knowledge.status import ClaimState, replay
-from ..knowledge.trial import TrialState, duel, outcome_of
+from ..knowledge.trial import TrialState, on_record
 
 REFUTED: frozenset[Status] = frozenset(("falsified", "conflict", "undermined"))
-_QUOTE = re.compile(r"^(Corroborated|Refuted): (.+)$", re.S)
+VERDICTS: dict[str, frozenset[Status]] = {
+    "Corroborated": frozenset(("corroborated",)),
+    "Refuted": frozenset(("falsified",)),
+    "Undermined": frozenset(("undermined",)),
+    "In conflict": frozenset(("conflict",)),
+}
+_QUOTE = re.compile(rf"^({'|'.join(VERDICTS)}): (.+)$", re.S)
 _NUMBER = re.compile(r"(?<![\w.])[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?%?(?![\w])")
 _COUNT = re.compile(
     rf"(\d+) (claims?|wells?|compounds?|mechanism classe?s?|experiments?|{'|'.join(get_args(Status))}|of them)\b"
@@ -107,11 +113,10 @@ def _support(sentence: str, known: _Facts) -> tuple[int, ...]:
 
 def _quoted_claim(verdict: str, words: str, known: _Facts) -> tuple[int, ...]:
     """Entries of the claim of that sentence and of its evidence, where its status is the one it is given."""
-    wanted = {"corroborated"} if verdict == "Corroborated" else REFUTED
     same = [c for c in known.claims.values() if c.claim.sentence == words]
     if not same:
         raise _Unsupported("no claim of this campaign says so")
-    fitting = [c for c in same if c.status in wanted]
+    fitting = [c for c in same if c.status in VERDICTS[verdict]]
     if not fitting:
         raise _Unsupported(f"its status is {same[0].status}")
     return tuple(sorted({n for c in fitting for n in (c.seq, *known.looks.get(c.claim.id, ()))}))
@@ -130,7 +135,7 @@ def _facts(events: Sequence[Event], answer: Mapping[str, Any], campaign: str) ->
     )
     evidence = [e for e in events if e.kind == "evidence_added"]
     revealed = [e for e in events if e.kind == "wells_revealed" and e.campaign == campaign]
-    trial, behind = _trial(events, evidence, str(goal.get("dataset", "")))
+    trial, behind = on_record(events, str(goal.get("dataset", "")))
     looks: dict[str, tuple[int, ...]] = {}
     for e in evidence:
         claim_id = str(e.payload["evidence"]["batch"]["claim_id"])
@@ -152,24 +157,6 @@ def _facts(events: Sequence[Event], answer: Mapping[str, Any], campaign: str) ->
         counts[status] = (len(ids), tuple(sorted(entries)))
     context = str(goal.get("context", {}).get("name", "")) or "\x00"
     return _Facts(context, mine, counts, trial, behind, looks)
-
-
-def _trial(events: Sequence[Event], evidence: Iterable[Event], dataset: str) -> tuple[TrialState, tuple[int, ...]]:
-    """Theory against sceptic on the first look of every claim of this data set, and the entries it rests on."""
-    held = [e.payload.get("design") for e in events if e.kind in ("experiment_proposed", "experiment_decided")]
-    ours = {d.content_hash() for raw in held if raw and (d := Design.model_validate(raw)).dataset == dataset}
-    registered: dict[str, Prediction] = {}
-    for e in events:
-        if e.kind == "prediction_registered":
-            prediction = Prediction.model_validate(e.payload["prediction"])
-            registered.setdefault(prediction.claim_id, prediction)
-    outcomes, entries = [], []
-    for e in evidence:
-        found = Evidence.model_validate(e.payload["evidence"])
-        if found.batch.index == 0 and found.batch.design_hash in ours:
-            outcomes.append(outcome_of(registered[found.batch.claim_id], found, found.batch.design_hash))
-            entries.append(e.seq)
-    return duel(outcomes), tuple(entries)
 
 
 def _printed(trial: TrialState) -> set[str]:

@@ -20,7 +20,8 @@ from scipy.special import ndtr
 
 from ..world_model.vocabulary import Frozen
 from .betting import Floats, log_e_bounded
-from .claims import Belief, Evidence, Prediction
+from .claims import Belief, Design, Evidence, Prediction
+from .events import Event
 
 
 class Outcome(Frozen):
@@ -91,6 +92,29 @@ def outcome_of(prediction: Prediction, evidence: Evidence, experiment: str) -> O
 
     model, baseline = seen(prediction.theory), seen(prediction.sceptic)
     return Outcome(experiment=experiment, model=model, baseline=baseline, observed=evidence.estimate)
+
+
+def on_record(events: Sequence[Event], dataset: str) -> tuple[TrialState, tuple[int, ...]]:
+    """The trial of the theory on one data set over a whole ledger, and the entries of the evidence it rests on.
+
+    Each claim counts once, by its first experiment (all of that experiment's batches).
+    """
+    held = [e.payload.get("design") for e in events if e.kind in ("experiment_proposed", "experiment_decided")]
+    ours = {d.content_hash() for raw in held if raw and (d := Design.model_validate(raw)).dataset == dataset}
+    registered: dict[str, Prediction] = {}
+    first: dict[str, tuple[int, Evidence]] = {}
+    for event in events:
+        if event.kind == "prediction_registered":
+            prediction = Prediction.model_validate(event.payload["prediction"])
+            registered.setdefault(prediction.claim_id, prediction)
+        elif event.kind == "evidence_added":
+            evidence = Evidence.model_validate(event.payload["evidence"])
+            batch = evidence.batch
+            known = first.get(batch.claim_id)
+            if batch.design_hash in ours and (known is None or known[1].batch.design_hash == batch.design_hash):
+                first[batch.claim_id] = (event.seq, evidence)
+    outcomes = [outcome_of(registered[claim], e, e.batch.design_hash) for claim, (_, e) in first.items()]
+    return duel(outcomes), tuple(sorted(seq for seq, _ in first.values()))
 
 
 def advantage(outcome: Outcome) -> float:

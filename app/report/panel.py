@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
+from ...agents.support import VERDICTS
 from .record import ClaimRecord, Record
 
 
@@ -53,11 +54,11 @@ def finding_rows(record: Record) -> list[AnswerRow]:
 
 
 def spoken(summary: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
-    """The summary as sentences, and its lines "Corroborated: …", "Refuted: …" as lists by that word."""
+    """The summary as sentences, and its lines "Corroborated: …", "Refuted: …" and the like as lists by that word."""
     sentences, lists = [], dict[str, list[str]]()
     for line in summary:
         word, colon, rest = line.partition(": ")
-        if colon and word in ("Corroborated", "Refuted"):
+        if colon and word in VERDICTS:
             lists.setdefault(word, []).append(rest)
         else:
             sentences.append(line)
