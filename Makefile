@@ -38,6 +38,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 
 # uv reads find-links from UV_FIND_LINKS only; where pip has a local torch build, hand it on
 lock:
+	sed -i 's/^torch==\([0-9.]*\)$$/torch==\1+cpu/' requirements.lock
 	UV_FIND_LINKS="$$PIP_FIND_LINKS" uv pip compile --quiet --extra dev --no-emit-find-links \
 		--no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 	sed -i 's/+cpu//' requirements.lock
