@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .commands import ask, campaign, claims, data, doctor, evals, review
+from .commands import ask, campaign, claims, data, doctor, evals, notes, review
 from .failures import Guarded
 
 app = typer.Typer(
@@ -44,6 +44,7 @@ app.command("review")(review.review)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(claims.app, name="claims")
 app.add_typer(data.app, name="data")
+app.add_typer(notes.app, name="notes")
 app.command("eval")(evals.evaluate)
 app.command("doctor")(doctor.doctor)
 
