@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .commands import ask, campaign, claims, data, doctor, evals, notes, review
+from .commands import ask, campaign, claims, data, doctor, evals, exchange, mcp, notes, review
 from .failures import Guarded
 
 app = typer.Typer(
@@ -43,8 +43,10 @@ app.command("ask")(ask.ask)
 app.command("review")(review.review)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(claims.app, name="claims")
+app.add_typer(exchange.index, name="index")
 app.add_typer(data.app, name="data")
 app.add_typer(notes.app, name="notes")
+app.command("mcp")(mcp.mcp)
 app.command("eval")(evals.evaluate)
 app.command("doctor")(doctor.doctor)
 
