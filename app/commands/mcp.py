@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..options import DEFAULT_WORKSPACE, Workspace
+from ..options import DEFAULT_WORKSPACE, Json, Workspace
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -18,8 +18,8 @@ INSTRUCTIONS = (
 )
 
 
-def mcp(workspace: Workspace = DEFAULT_WORKSPACE) -> None:
-    """Serve the read-only tools to another agent (MCP over stdio)."""
+def mcp(workspace: Workspace = DEFAULT_WORKSPACE, as_json: Json = False) -> None:
+    """Serve the read-only tools to another agent (MCP over stdio; what it speaks is JSON with or without --json)."""
     server(workspace).run("stdio")
 
 

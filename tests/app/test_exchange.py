@@ -30,9 +30,9 @@ def test_a_table_of_every_claim(workspace: Path, tmp_path: Path) -> None:
     assert {r["claim"]: r["status"] for r in rows} == {c["id"]: c["status"] for c in claims(workspace)}
 
 
-@pytest.mark.parametrize("form", ["jsonld", "rocrate"])
-def test_a_colleague_reads_the_same_claims(form: str, workspace: Path, tmp_path: Path) -> None:
-    target = tmp_path / "out"
+@pytest.mark.parametrize(("form", "name"), [("jsonld", "ours.jsonld"), ("rocrate", "crate")])
+def test_a_colleague_reads_the_same_claims(form: str, name: str, workspace: Path, tmp_path: Path) -> None:
+    target = tmp_path / name
     assert run("claims", "export", target, "--format", form, "--workspace", workspace).exit_code == 0
     taken = run("claims", "import", target, "--by", "Ada", "--json", "--workspace", workspace)
     assert taken.exit_code == 0
