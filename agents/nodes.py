@@ -73,7 +73,7 @@ class Nodes:
     def hypothesise(self, state: LoopState) -> LoopState:
         s, cycle = self.s, state.get("cycle", 0)
         settled = [f"{c.claim.sentence} [{c.status}]" for c in s.states().values() if c.status not in OPEN]
-        briefing = s.briefing(settled)
+        briefing = s.briefing(settled, s.notes())
         proposed = unique([*s.mind.hypothesise(s.goal, briefing), *s.builtin.hypothesise(s.goal, briefing)])
         s.say(f"cycle {cycle + 1}: {len(proposed)} hypotheses")
         return {"hypotheses": s.artefacts.put_json([h.model_dump(mode="json") for h in proposed])}

@@ -278,7 +278,16 @@ class Session:
     def staker(self) -> Staker:
         return Staker(self.study, self.cell(), self.classes)
 
-    def briefing(self, settled: Iterable[str] = ()) -> Briefing:
+    def notes(self) -> tuple[str, ...]:
+        """Passages of the researcher's notes that resemble the question, for a mind that can read."""
+        if self.spec.llm is None or not any(True for _ in self.ledger.events(kind="note")):
+            return ()
+        from ..knowledge.notes import search
+
+        hits = search(self.ledger, self.spec.question, 6)
+        return tuple(f"[entry {h.entry}] {h.citation}: {h.text}" for h in hits)
+
+    def briefing(self, settled: Iterable[str] = (), notes: Iterable[str] = ()) -> Briefing:
         """What a mind may know. Scores of the data set stand among the readouts."""
         from ..world_model.data import scores
 
@@ -302,4 +311,5 @@ class Session:
             patient=self.patient.context if self.patient else None,
             patient_fields=self.patient.fields if self.patient else (),
             settled=tuple(settled),
+            notes=tuple(notes),
         )

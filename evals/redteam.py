@@ -78,6 +78,7 @@ class Attack:
     rows: str = ""
     description: str = ""
     settled: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     question: str = QUESTION
     file: str = ""
     context: str = ""
@@ -100,6 +101,7 @@ class Attack:
         """Where the text was hidden."""
         places = {
             "patient table": self.rows, "description": self.description, "ledger": self.settled,
+            "paper": self.notes,
             "plate file": self.file, "line name": self.context, "readout name": self.readout,
             "compound name": self.compound,
         }  # fmt: skip
@@ -160,6 +162,7 @@ def _briefing(attack: Attack, patient: Patient) -> Briefing:
         patient=patient.context,
         patient_fields=patient.fields,
         settled=tuple(s.replace("{wish}", attack.order) for s in attack.settled),
+        notes=tuple(n.replace("{wish}", attack.order) for n in attack.notes),
     )
 
 

@@ -13,6 +13,8 @@ MOST_NAMES = 600  # of one list
 MOST_CONTEXTS = 200
 MOST_GENES = 60
 MOST_SETTLED = 40
+MOST_NOTES = 6
+MOST_NOTE = 1400  # characters of one note
 MOST_CHARS = 600  # of one line of outside text
 
 
@@ -47,6 +49,7 @@ def hypothesise_values(goal: Goal, briefing: Briefing, words: Vocabulary) -> dic
         "genes": list(words.genes.known[:MOST_GENES]),
         "exclusions": [e.what[:80] for e in goal.exclusions],
         "patient": _patient_lines(briefing),
+        "notes": [n[:MOST_NOTE] for n in briefing.notes[:MOST_NOTES]],
         "settled": [s[:MOST_CHARS] for s in briefing.settled[-MOST_SETTLED:]],
         "question": goal.question,
         "limit": briefing.limit,

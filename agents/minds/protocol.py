@@ -25,6 +25,7 @@ class Briefing(Frozen):
     patient: Context | None = None
     patient_fields: tuple[tuple[str, str, str], ...] = ()  # field, value, unit as given
     settled: tuple[str, ...] = ()  # sentences of claims already settled, with their status
+    notes: tuple[str, ...] = ()  # passages of the researcher's own papers, each with its ledger entry and citation
     limit: int = 24  # most hypotheses wanted
 
 
