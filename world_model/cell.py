@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .conditioncell import Answer, ConditionCell
+from .answer import Answer
+from .conditioncell import ConditionCell
 from .errors import BadInput, UnknownName
 from .panel import PanelEngine
 from .rows import Array, Rows, tidy

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from .answer import AND, Answer, Trust
 from .base import BASES, BaseModel, BaseValues
 from .measured import with_own
 from .priors import Priors
@@ -42,29 +43,6 @@ NOVELTY = {
 WITH_RESIDUAL = ("additive", "condition mean", "train mean")
 FOLDS, MOST_ROWS, LEAST_ROWS, TIE = 8, 4000, 4, 1.1
 LEARN_ROWS = 300
-AND = " and "  # joins the names of averaged bases
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What an engine says of n conditions: mean, epistemic, aleatoric (n, r); the rest (n,)."""
-
-    mean: Array
-    epistemic: Array
-    aleatoric: Array
-    in_domain: Array
-    base: list[str]
-    reason: list[str]  # why it abstains; "" where it does not
-
-
-@dataclass(frozen=True)
-class Trust:
-    """Measured on held-out training conditions: factor on the residual, factor on the sd, and the squared error that
-    is left as a share of the train mean's on the same entries."""
-
-    shrink: float
-    widen: float
-    error: float
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from .answer import AND, Answer, Trust
 from .rows import Array, cell_keys
 
 if TYPE_CHECKING:
-    from .conditioncell import Answer, ConditionCell
+    from .conditioncell import ConditionCell
 
 EXACT = ("context", "perturbation", "kind", "dose", "time_h")
 LEAST_ROWS = 5
@@ -46,8 +47,6 @@ def with_own(cell: ConditionCell, asked: pd.DataFrame, answer: Answer) -> Answer
 
 def _expected(cell: ConditionCell, rows: list[int], label: str, mean: Array, sd: Array) -> tuple[Array, Array]:
     """(r,) leave-one-out mean and variance of the condition in ``rows``: the average over its bases."""
-    from .conditioncell import AND
-
     told = [_expected_of(cell, rows, base, mean, sd) for base in label.split(AND)]
     return np.mean([m for m, _ in told], axis=0), np.mean([np.sqrt(v) for _, v in told], axis=0) ** 2
 
@@ -59,8 +58,6 @@ def _expected_of(cell: ConditionCell, rows: list[int], base: str, mean: Array, s
     level = cell.train_bases[base].mean
     if residual is None or not len(place):
         return np.where(np.isfinite(level[rows[0]]), level[rows[0]], mean), sd**2
-    from .conditioncell import Trust
-
     trust = cell.trust.get((LIKE, base), Trust(1.0, 1.0, 1.0))
     y = (cell.rows.delta - level)[residual.index] / residual.unit
     offered, variance = residual.process.leave_out(cell.inverses(base), place, y)

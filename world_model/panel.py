@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .conditioncell import Answer
+from .answer import Answer
 from .panelcell import PanelCell
 from .rows import Array, Rows
 

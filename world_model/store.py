@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .answer import Trust
 from .cell import VirtualCell
-from .conditioncell import ConditionCell, Trust
+from .conditioncell import ConditionCell
 from .errors import Corrupt, DataUnavailable
 from .panel import PanelEngine
 from .panelcell import PanelCell
