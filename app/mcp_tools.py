@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+from ..knowledge.claims import Status
 from ..world_model.errors import BadInput
 
 MOST = 200  # entries of one answer
@@ -57,11 +58,7 @@ class ReadOnly:
             raise BadInput(f"Campaign {name} has no answer yet", cure="see its state with campaigns()")
         return {"campaign": name, **found[-1]}
 
-    def claims(
-        self,
-        status: Literal["", "proposed", "registered", "testing", "falsified", "corroborated", "undecided"] = "",
-        campaign: str = "",
-    ) -> Result:
+    def claims(self, status: Status | Literal[""] = "", campaign: str = "") -> Result:
         """Claims with their computed status, e-values and estimate; optionally of one status or campaign."""
         records = [
             c
