@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +60,7 @@ def kill_writers(
     """``writers`` processes append; one at random is killed (SIGKILL) and started again, ``kills`` times."""
     rng = random.Random(seed)  # noqa: S311 - whom to kill
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["cytocrux.evals.ledger_kill", "cytocrux.knowledge.evalues"])
+    context.set_forkserver_preload(["cytocrux.evals.ledger_kill", "cytocrux.knowledge.evalues", "psycopg"])
     names = [f"w{i}" for i in range(writers)]
     ack_files = {name: workspace / f"{name}.acks" for name in names}
     Ledger.open(workspace, url).close()
@@ -71,11 +72,15 @@ def kill_writers(
 
     running = {name: start(name) for name in names}
     _wait_for(lambda: all(f.exists() and f.stat().st_size for f in ack_files.values()))
+    begun = dict.fromkeys(names, 0)
     for _ in range(kills):
-        time.sleep(rng.uniform(0.0, 0.06))
         name = rng.choice(names)
+        file = ack_files[name]
+        _wait_for(partial(_grown, file, begun[name]))  # it has done something since its start
+        time.sleep(rng.uniform(0.0, 0.03))
         running[name].kill()
         running[name].join()
+        begun[name] = file.stat().st_size
         running[name] = start(name)
     time.sleep(0.5)
     for process in running.values():
@@ -90,6 +95,10 @@ def _wait_for(ready: Callable[[], bool], limit_s: float = 60.0) -> None:
         if time.monotonic() - start > limit_s:
             raise TimeoutError("a writer did not begin")
         time.sleep(0.02)
+
+
+def _grown(file: Path, size: int) -> bool:
+    return file.stat().st_size > size
 
 
 def _read_acks(path: Path) -> list[tuple[str, int, str]]:

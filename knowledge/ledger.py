@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -85,11 +85,13 @@ class Ledger:
                 if event.hash != entry.hash:
                     raise Corrupt(f"Entry {entry.seq} does not give its hash again", cure="Ask for a new export")
 
-    def events(self, kind: str | None = None, campaign: str | None = None, after: int = 0) -> Iterator[Event]:
-        """Events in order, streamed; ``after`` is the last seq already seen."""
+    def events(
+        self, kind: str | Collection[str] | None = None, campaign: str | None = None, after: int = 0
+    ) -> Iterator[Event]:
+        """Events in order, streamed; of one kind or several; ``after`` is the last seq already seen."""
         query = select(events).order_by(events.c.seq).limit(PAGE)
         if kind is not None:
-            query = query.where(events.c.kind == kind)
+            query = query.where(events.c.kind.in_([kind] if isinstance(kind, str) else kind))
         if campaign is not None:
             query = query.where(events.c.campaign == campaign)
         while True:

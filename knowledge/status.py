@@ -21,6 +21,10 @@ from .claims import Batch, Claim, Design, Evidence, Prediction, Status
 from .events import Event, Payload
 
 Assess = Callable[[Claim, Prediction, list[Batch]], Evidence]
+KINDS = (
+    "claim_proposed", "prediction_registered", "experiment_proposed", "experiment_decided", "run_submitted",
+    "evidence_added", "evidence_retracted", "claim_closed",
+)  # fmt: skip
 MOST = 1e300  # larger e-values are cut here; they settle any claim
 Look = tuple[int, Batch, Evidence]  # entry, batch, evidence as stored
 
@@ -92,7 +96,7 @@ class ClaimState:
 def replay(
     events: Iterable[Event], *, without: Collection[int] = (), assess: Assess | None = None
 ) -> dict[str, ClaimState]:
-    """Claim id -> state after these events, in order of proposal. O(events).
+    """Claim id -> state after these events, in order of proposal. ``ledger.events(KINDS)`` has all that it needs.
 
     without: numbers of evidence_added entries to leave out (what if they had not been?).
     assess: the analysis; the default is ``evalues.assess``.
@@ -106,7 +110,7 @@ def replay(
 
 
 class Replay:
-    """The status machine: feed it events in order with ``see``, read ``states``."""
+    """The status machine: feed it events in order with ``see`` (only those of ``KINDS`` matter), read ``states``."""
 
     def __init__(self, assess: Assess | None = None, without: Collection[int] = ()) -> None:
         self.states: dict[str, ClaimState] = {}

@@ -16,7 +16,7 @@ from .claims import Batch, Claim, Status
 from .events import Draft, Event
 from .fdr import e_bh
 from .ledger import Ledger
-from .status import ClaimState, replay
+from .status import KINDS, ClaimState, replay
 
 States = Mapping[str, ClaimState]
 
@@ -66,7 +66,7 @@ def retract(
             and (not bad or not bad.isdisjoint(batch.wells))
         )
 
-    found = [batch for state in replay(ledger.events()).values() for batch in state.batches if meant(batch)]
+    found = [batch for state in replay(ledger.events(KINDS)).values() for batch in state.batches if meant(batch)]
     if not found:
         raise NotAllowed("Nothing to retract", why="no evidence in force fits", cure="See claims show for its entries")
     said = {"reason": reason, "by": by}
@@ -80,12 +80,12 @@ def what_if(ledger: Ledger, without: Collection[int]) -> list[Change]:
 
     Raises BadInput for an entry that is no evidence in force.
     """
-    now = replay(ledger.events())
+    now = replay(ledger.events(KINDS))
     looks = {seq for state in now.values() for seq, _, _ in state.looks}
     for seq in without:
         if seq not in looks:
             raise BadInput(f"Entry {seq} is no evidence in force", cure="Name entries of kind evidence_added")
-    then = replay(ledger.events(), without=without)
+    then = replay(ledger.events(KINDS), without=without)
     return [Change(c, now[c].status, then[c].status) for c in now if now[c].status != then[c].status]
 
 
@@ -106,7 +106,7 @@ def revise(ledger: Ledger, fallen_id: str, narrower: Claim, *, campaign: str | N
     The successor starts without evidence: wells seen before its test is registered can never speak for it.
     Raises NotAllowed unless the predecessor is falsified and the successor says less.
     """
-    states = replay(ledger.events())
+    states = replay(ledger.events(KINDS))
     if fallen_id not in states:
         raise UnknownName(fallen_id, kind="claim", known=states)
     fallen = states[fallen_id]
@@ -129,7 +129,7 @@ def merge(ledger: Ledger, duplicate_id: str, into_id: str, *, by: str, reason: s
     Evidence stays where it was registered: each claim's test is its own. Raises NotAllowed without a name, or where
     the duplicate is settled already.
     """
-    states = replay(ledger.events())
+    states = replay(ledger.events(KINDS))
     for claim_id in (duplicate_id, into_id):
         if claim_id not in states:
             raise UnknownName(claim_id, kind="claim", known=states)

@@ -2,7 +2,8 @@
 
 Checked: every entry against its hash and the hash before it; the rules, by admitting each entry anew; the index of
 facts, row by row against the entries that established them; the signed checkpoints; the database's own schema,
-guards and pages; and, where the file was sealed at rest, every byte of it.
+guards and pages; and, where the file was sealed at rest, every byte of it. Stated evidence is worked out again; where
+it differs, and where a claim is in conflict, a note says so (``status`` counts only what was worked out).
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from ..world_model.errors import CytocruxError
-from .events import GENESIS, Draft, chain_hash, parse
+from .events import GENESIS, Draft, Event, chain_hash, parse
 from .rules import Fact, admit, mentions
 from .seal import Seal, changed_bytes, read_seal
 from .signing import Keyring, check
+from .status import Replay
 from .storage import checkpoints, database_url, events, facts, known_facts, open_engine, schema_faults, translated
 
 PAGE = 1000
@@ -79,8 +81,8 @@ def verify(url: URL, workspace: Path) -> Verification:
     finally:
         engine.dispose()
     if bad:
-        return Verification(False, reader.n, bad.seq, bad.reason, notes=tuple(reader.notes))
-    return Verification(True, reader.n, None, "", reader.signed, reader.sealed, tuple(reader.notes))
+        return Verification(False, reader.n, bad.seq, bad.reason, notes=tuple(dict.fromkeys(reader.notes)))
+    return Verification(True, reader.n, None, "", reader.signed, reader.sealed, tuple(dict.fromkeys(reader.notes)))
 
 
 class _Reader:
@@ -91,6 +93,7 @@ class _Reader:
         self.n, self.prev, self.signed, self.sealed = 0, GENESIS, 0, False
         self.notes: list[str] = []
         self.keys = Keyring(workspace).keys()
+        self.replay = Replay()
 
     def run(self) -> None:
         seal, changed = self._seal()
@@ -104,6 +107,7 @@ class _Reader:
             if self.file:
                 _integrity(connection)
         self._compare(seal, changed)
+        self.notes += [f"claim {c}: {alarm}" for c, s in self.replay.states.items() for alarm in s.alarms]
 
     def _page(self, connection: Connection) -> Sequence[Row[Any]]:
         query = select(events).where(events.c.seq > self.n).order_by(events.c.seq)
@@ -162,6 +166,8 @@ class _Reader:
                 self._admitted(seq, draft, earlier, found.get(seq, {}))
         except (KeyError, TypeError, AttributeError) as error:
             raise Damage(None, f"the index of facts cannot be read: {error!r}") from None
+        for (_, draft), row in zip(drafts, rows, strict=True):
+            self._replayed(row, draft)
 
     def _admitted(self, seq: int, draft: Draft, earlier: dict[str, Fact], found: dict[str, str]) -> None:
         try:
@@ -170,6 +176,13 @@ class _Reader:
             raise Damage(seq, f"entry {seq} breaks a rule: {error}") from None
         if {name: value for name, value in established.items() if name not in earlier} != found:
             raise Damage(seq, f"the index of facts does not match entry {seq} ({draft.kind}): it was changed")
+
+    def _replayed(self, row: Row[Any], draft: Draft) -> None:
+        """Every stated evidence is worked out again from its batches."""
+        try:
+            self.replay.see(Event(row.seq, row.kind, row.campaign, row.key, draft.payload, row.at, "", ""))
+        except CytocruxError as error:
+            self.notes.append(f"the evidence of entry {row.seq} cannot be worked out again: {error}")
 
     def _checkpoints(self, connection: Connection, first: int, last: int) -> None:
         rows = connection.execute(select(checkpoints).where(checkpoints.c.seq.between(first, last))).all()
@@ -190,7 +203,7 @@ class _Reader:
                 raise Damage(row.seq, f"the checkpoint at entry {row.seq} {wrong}")
             self.signed += bool(self.keys)
         if rows and not self.keys:
-            self.notes = ["no key in keys/: signatures were not checked"]
+            self.notes.append("no key in keys/: signatures were not checked")
 
     def _beyond(self, connection: Connection) -> None:
         """Nothing may point past the last entry."""

@@ -36,11 +36,11 @@ def sound(found: Aftermath) -> None:
 
 
 def test_killed_writers_lose_nothing(tmp_path: Path) -> None:
-    sound(kill_writers(tmp_path, kills=10))
+    sound(kill_writers(tmp_path, kills=8))
 
 
 def test_killed_writers_lose_nothing_on_postgres(tmp_path: Path, postgres_schema: str) -> None:
-    sound(kill_writers(tmp_path, postgres_schema, kills=6))
+    sound(kill_writers(tmp_path, postgres_schema, kills=4))
 
 
 def test_threads_with_the_same_work_store_it_once(open_ledger: OpenLedger) -> None:

@@ -92,6 +92,16 @@ def test_an_edit_by_sql_is_found_in_every_column(workspace: Path, column: str) -
     assert (found.ok, found.first_bad, found.n) == (False, 9, 8)
 
 
+def test_an_entry_changed_with_its_own_hash_mended_is_found_by_the_next(workspace: Path) -> None:
+    with unguarded(workspace / "ledger.db") as connection:
+        row = connection.execute("SELECT prev_hash, seq, kind, campaign, key, payload, at FROM events WHERE seq = 9")
+        prev, seq, kind, campaign, key, payload, at = row.fetchone()
+        mended = chain_hash(prev, seq, kind, campaign, key, payload, at + "Z")
+        connection.execute("UPDATE events SET at = at || 'Z', hash = ? WHERE seq = 9", [mended])
+    found = verify_workspace(workspace)
+    assert found.first_bad == 10 and "does not follow the hash of entry 9" in found.reason
+
+
 def test_a_column_of_another_type_is_found(workspace: Path) -> None:
     with unguarded(workspace / "ledger.db") as connection:
         connection.execute("UPDATE events SET campaign = CAST(campaign AS BLOB) WHERE seq = 9")
@@ -181,6 +191,16 @@ def test_without_a_seal_the_entries_still_count(workspace: Path) -> None:
     with Ledger.open(workspace) as ledger:
         ledger.append("note", {"text": "sealed again on close"})
     assert verify_workspace(workspace).sealed
+
+
+def test_stated_evidence_that_its_batches_do_not_give_is_noted(tmp_path: Path) -> None:
+    drafts = list(story(1, 1))
+    last = next(d for d in drafts if d.kind == "evidence_added").payload["evidence"]
+    last["e_for"] = 1e9
+    with Ledger.open(tmp_path) as ledger:
+        ledger.append_many(drafts)
+    found = verify_workspace(tmp_path)
+    assert found.ok and "states other evidence" in found.notes[0]
 
 
 def test_any_folder_name_will_do(tmp_path: Path) -> None:
