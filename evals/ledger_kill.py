@@ -35,10 +35,12 @@ class Aftermath:
     verification: Verification
 
 
-def writer_drafts(name: str) -> Iterator[Draft]:
-    """The endless work of one writer: campaign after campaign, every rule in play."""
-    for turn in count():
-        yield from story(1, 2, campaign=f"{name}.{turn}", seed=turn)
+def writer_drafts(name: str, done: int) -> Iterator[Draft]:
+    """The endless work of one writer from its event ``done`` on: campaign after campaign, every rule in play."""
+    length = len(list(story(1, 2)))
+    for turn in count(done // length):
+        skip = done - turn * length
+        yield from islice(story(1, 2, campaign=f"{name}.{turn}", seed=turn), max(0, skip), None)
 
 
 def write(workspace: str, url: str | None, name: str, acks: str) -> None:
@@ -46,7 +48,7 @@ def write(workspace: str, url: str | None, name: str, acks: str) -> None:
     done = _read_acks(Path(acks))
     rng = random.Random(f"{name} {len(done)}")  # noqa: S311 - sizes of batches
     # two steps back: what was acknowledged must come back the same
-    work = islice(writer_drafts(name), max(0, len({a[0] for a in done}) - 2), None)
+    work = writer_drafts(name, max(0, len({a[0] for a in done}) - 2))
     handle = os.open(acks, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     ledger = Ledger.open(Path(workspace), url)
     while True:
