@@ -14,8 +14,14 @@ from ..options import DEFAULT_WORKSPACE, Workspace
 if TYPE_CHECKING:
     from ...evals.results import Suite
 
-# suite -> module of ``evals`` with ``run(*, fast: bool, data_dir: Path | None) -> list[Result]``
-SUITES = {"panel": "panel", "falsify": "falsify", "minds": "minds", "local-model": "minds_local"}
+# suite -> modules of ``evals``, each with ``run(*, fast: bool, data_dir: Path | None) -> list[Result]``
+SUITES: dict[str, tuple[str, ...]] = {
+    "panel": ("panel",),
+    "falsify": ("falsify", "ledger_bench"),
+    "predict": ("predict",),
+    "minds": ("minds",),
+    "local-model": ("minds_local",),
+}
 
 MOST = 4  # baselines shown a figure
 
@@ -48,8 +54,9 @@ def evaluate(
         )
     with Progress(quiet=to_stdout) as progress:
         progress(f"running the suite {suite}" + (" (fast)" if fast else ""))
-        module = importlib.import_module(f"...evals.{SUITES[suite]}", __package__)
-        outcome = results.suite(suite, module.run(fast=fast, data_dir=data_dir()))
+        modules = [importlib.import_module(f"...evals.{name}", __package__) for name in SUITES[suite]]
+        figures = [figure for module in modules for figure in module.run(fast=fast, data_dir=data_dir())]
+        outcome = results.suite(suite, figures)
     if to_stdout:
         emit(outcome.model_dump(mode="json"))
     else:
