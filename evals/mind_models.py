@@ -18,6 +18,18 @@ def faithful(request: Request) -> Step:
     return say(json.dumps(_reply(request)))
 
 
+def inventive(request: Request) -> Step:
+    """A model that mixes its rules with inventions: compounds, genes and numbers that nobody knows."""
+    reply = _reply(request)
+    if not planning(request):
+        honest = reply["hypotheses"]
+        made_up = [h | {"perturbations": [f"Inventinib-{n}"]} for n, h in enumerate(honest[:3])]
+        edge = {"source": "INV1", "relation": "inhibits", "target": "MADEUP2"}
+        told = "The IC50 is 2 nM, which is proven. It acts on the pathway that these cells depend on."
+        reply["hypotheses"] = [*made_up, *(h | {"reason": told, "mechanism": [edge]} for h in honest)]
+    return say(json.dumps(reply))
+
+
 def block(request: Request, label: str) -> list[str]:
     """The lines of one fenced block of a prompt; empty where the prompt has none of that label."""
     text = "\n".join(str(m["content"]) for m in request["messages"])

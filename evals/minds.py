@@ -25,7 +25,7 @@ from ..agents.session import Session
 from ..agents.spec import CampaignSpec, LLMSpec
 from ..knowledge.ledger import Ledger
 from . import minds_checks as checks
-from .mind_models import faithful, faults
+from .mind_models import faithful, faults, inventive
 from .minds_faults import CALLS, fault_server
 from .redteam import run_attack
 from .redteam_attacks import FIRST
@@ -117,8 +117,8 @@ def _taken_over(folder: Path, budget: Budget) -> Result:
 
 
 def _campaigns(folder: Path, budget: Budget) -> Iterator[Result]:
-    """One campaign with a faithful model, replayed, and compared with the built-in mind's."""
-    with ScriptedServer(faithful) as server:
+    """One campaign with a model that invents half of what it says, replayed, and compared with the built-in mind's."""
+    with ScriptedServer(inventive) as server:
         first = _ask(folder / "llm", budget, url=server.url)
     _ask(folder / "again", budget, replay=folder / "llm" / "llm" / first.campaign)
     _ask(folder / "builtin", budget)
@@ -144,9 +144,11 @@ def _campaigns(folder: Path, budget: Budget) -> Iterator[Result]:
             campaign=first.campaign, spec=CampaignSpec(question=QUESTION, data="simulated"), ledger=one,
             workspace=folder / "llm").dataset.wells)  # fmt: skip
         told = [e.payload for e in one.events(kind="mind_decision")]
+        refused, cut = sum(len(t["refused"]) for t in told), sum(t["cut"] for t in told)
         yield Result(
             name="unresolved_entities", value=unresolved, n=claims, unit="names", bar="0",
-            passed=unresolved == 0 < claims, note=f"{sum(len(t['refused']) for t in told)} names refused before",
+            passed=unresolved == 0 < claims,
+            note=f"{refused} names refused and {cut} sentences cut before they could enter a claim",
         )  # fmt: skip
         tokens = sum(t["tokens_in"] + t["tokens_out"] for t in told)
         cycles = max(1, sum(1 for _ in one.events(kind="model_fitted")))
