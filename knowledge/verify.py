@@ -3,7 +3,7 @@
 Checked: every entry against its hash and the hash before it; the rules, by admitting each entry anew; the index of
 facts, row by row against the entries that established them; the signed checkpoints; the database's own schema,
 guards and pages; and, where the file was sealed at rest, every byte of it. Stated evidence is worked out again; where
-it differs, and where a claim is in conflict, a note says so (``status`` counts only what was worked out).
+it differs a note says so (status.py counts only what was worked out).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from ..world_model.errors import CytocruxError
-from .events import GENESIS, Draft, Event, chain_hash, parse
+from .events import GENESIS, Draft, chain_hash, parse
 from .rules import Fact, admit, mentions
 from .seal import Seal, changed_bytes, read_seal
 from .signing import Keyring, check
-from .status import Replay
+from .stated import StatedEvidence
 from .storage import checkpoints, database_url, events, facts, known_facts, open_engine, schema_faults, translated
 
 PAGE = 1000
@@ -93,7 +93,7 @@ class _Reader:
         self.n, self.prev, self.signed, self.sealed = 0, GENESIS, 0, False
         self.notes: list[str] = []
         self.keys = Keyring(workspace).keys()
-        self.replay = Replay()
+        self.stated = StatedEvidence()
 
     def run(self) -> None:
         seal, changed = self._seal()
@@ -107,7 +107,6 @@ class _Reader:
             if self.file:
                 _integrity(connection)
         self._compare(seal, changed)
-        self.notes += [f"claim {c}: {alarm}" for c, s in self.replay.states.items() for alarm in s.alarms]
 
     def _page(self, connection: Connection) -> Sequence[Row[Any]]:
         query = select(events).where(events.c.seq > self.n).order_by(events.c.seq)
@@ -166,8 +165,7 @@ class _Reader:
                 self._admitted(seq, draft, earlier, found.get(seq, {}))
         except (KeyError, TypeError, AttributeError) as error:
             raise Damage(None, f"the index of facts cannot be read: {error!r}") from None
-        for (_, draft), row in zip(drafts, rows, strict=True):
-            self._replayed(row, draft)
+        self.notes += [said for seq, draft in drafts if (said := self.stated.check(connection, seq, draft))]
 
     def _admitted(self, seq: int, draft: Draft, earlier: dict[str, Fact], found: dict[str, str]) -> None:
         try:
@@ -176,13 +174,6 @@ class _Reader:
             raise Damage(seq, f"entry {seq} breaks a rule: {error}") from None
         if {name: value for name, value in established.items() if name not in earlier} != found:
             raise Damage(seq, f"the index of facts does not match entry {seq} ({draft.kind}): it was changed")
-
-    def _replayed(self, row: Row[Any], draft: Draft) -> None:
-        """Every stated evidence is worked out again from its batches."""
-        try:
-            self.replay.see(Event(row.seq, row.kind, row.campaign, row.key, draft.payload, row.at, "", ""))
-        except CytocruxError as error:
-            self.notes.append(f"the evidence of entry {row.seq} cannot be worked out again: {error}")
 
     def _checkpoints(self, connection: Connection, first: int, last: int) -> None:
         rows = connection.execute(select(checkpoints).where(checkpoints.c.seq.between(first, last))).all()

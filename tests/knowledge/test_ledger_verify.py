@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from cytocrux.evals.ledger_story import story
+from cytocrux.evals.ledger_story import a_batch, a_claim, a_design, a_prediction, cycle, stake, story
 from cytocrux.knowledge.events import Draft, chain_hash
 from cytocrux.knowledge.ledger import Ledger
 from cytocrux.knowledge.seal import seal_path
+from cytocrux.knowledge.truth import retract
 from cytocrux.knowledge.verify import verify_workspace
 from cytocrux.world_model.errors import Corrupt
 
@@ -200,7 +201,22 @@ def test_stated_evidence_that_its_batches_do_not_give_is_noted(tmp_path: Path) -
     with Ledger.open(tmp_path) as ledger:
         ledger.append_many(drafts)
     found = verify_workspace(tmp_path)
-    assert found.ok and "states other evidence" in found.notes[0]
+    assert found.ok and len(found.notes) == 1 and "states other evidence" in found.notes[0]
+
+
+def test_honest_evidence_before_and_after_a_retraction_is_not_noted(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        claim, rng, done = a_claim("x"), random.Random(0), []
+        test = a_prediction(claim)
+        ledger.append_many(stake(claim, test, "demo"))
+        for k in range(4):
+            if k == 2:
+                retract(ledger, data_hash=done.pop(0).data_hash, reason="bubble", by="A. Person")
+            design = a_design(claim, test, "demo", k)
+            batch = a_batch(claim, test, design, k, -1.4, rng)
+            ledger.append_many(cycle(claim, test, done, batch, design))
+            done.append(batch)
+    assert verify_workspace(tmp_path).notes == ()
 
 
 def test_any_folder_name_will_do(tmp_path: Path) -> None:
