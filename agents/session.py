@@ -99,11 +99,12 @@ class Session:
 
     @cached_property
     def classes(self) -> dict[str, str]:
-        """Perturbation -> mechanism class, for compounds the facts table knows."""
+        """Perturbation -> mechanism class, for compounds of a class the facts table names ("other" names none)."""
         from ..world_model.compounds import facts_for
 
         singles = sorted({part for p in self.dataset.perturbations for part in p.split("+")})
-        return {name: fact.mechanism_class for name in singles if (fact := facts_for(name)).known}
+        known = {name: facts_for(name) for name in singles}
+        return {name: f.mechanism_class for name, f in known.items() if f.known and f.mechanism_class != "other"}
 
     @cached_property
     def lab(self) -> ReplayLab:
