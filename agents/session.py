@@ -153,11 +153,11 @@ class Session:
 
     def states(self) -> dict[str, ClaimState]:
         """Every claim of the whole ledger with its computed status; replayed again only when the ledger has grown."""
-        from ..knowledge.status import replay
+        from ..knowledge.status import KINDS, replay
 
         head, _ = self.ledger.head()
         if self._replayed is None or self._replayed[0] != head:
-            self._replayed = (head, replay(self.ledger.events()))
+            self._replayed = (head, replay(self.ledger.events(KINDS)))
         return self._replayed[1]
 
     def my_claims(self) -> list[str]:
