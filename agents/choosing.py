@@ -41,6 +41,13 @@ def choose(session: Session, hypotheses: Sequence[Hypothesis], cycle: int, wells
     return [_with_premises(b, session) for b in picked]
 
 
+def untested(session: Session, hypotheses: Sequence[Hypothesis]) -> list[Stake]:
+    """The panel's stakes where no lab can answer: predictions to register and to leave open."""
+    states = session.states()
+    fresh = [s for s in session.staker().stake(hypotheses) if s.claim.id not in states and believed(s)]
+    return _panel(session, fresh, states)
+
+
 def believed(stake: Stake) -> bool:
     """Whether the theory itself would bet on the claim: what it thinks false is not staked."""
     claim, theory = stake.claim, stake.prediction.theory

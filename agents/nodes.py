@@ -82,6 +82,12 @@ class Nodes:
         """Stake the claims most worth breaking; what is chosen is proposed in the ledger."""
         s, cycle = self.s, state.get("cycle", 0)
         hypotheses = [Hypothesis.model_validate(h) for h in s.artefacts.get_json(state["hypotheses"])]
+        if not len(s.study.lab):
+            for stake in choosing.untested(s, hypotheses):
+                s.record("claim_proposed", {"claim": stake.claim.model_dump(mode="json")}, f"claim:{stake.claim.id}")
+                payload = {"prediction": stake.prediction.model_dump(mode="json"), "abstained": stake.abstained}
+                s.record("prediction_registered", payload, f"prediction:{stake.claim.id}")
+            return {"verdict": "report", "reason": "no measured line stands in for the patient: nothing can be tested"}
         chosen = choosing.choose(s, hypotheses, cycle, s.spec.budget.wells - s.wells_spent())
         for bundle in chosen:
             for weighed in bundle.claims:

@@ -11,7 +11,6 @@ from ..knowledge.ledger import Ledger
 from ..world_model.errors import BadInput, UnknownName
 from . import reviews
 from .budget import Budget
-from .goal import Goal
 from .policies import check_policy
 from .session import Session
 from .spec import CampaignSpec, LLMSpec, patient_text
@@ -271,10 +270,3 @@ def _free_id(ledger: Ledger, wanted: str) -> str:
     while (name := wanted if number == 1 else f"{wanted}-{number}") in taken:
         number += 1
     return name
-
-
-def goal_of(ledger: Ledger, campaign: str) -> Goal | None:
-    """The goal a campaign understood, or None before it has."""
-    for event in ledger.events(kind="goal_set", campaign=campaign):
-        return Goal.model_validate(event.payload["goal"])
-    return None

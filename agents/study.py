@@ -45,19 +45,6 @@ class Study:
     def has_controls(self) -> bool:
         return bool(self.dataset.wells.uns["cytocrux"]["has_controls"])
 
-    def lab_arms(self) -> list[Arm]:
-        """Every treated arm measured in this goal's context whose perturbations are all candidates."""
-        from ..world_model.data.arms import arms_of
-
-        here = self.alias.get(self.goal.context.name, self.goal.context.name)
-        wanted = set(self.goal.candidates)
-        arms = []
-        for arm in arms_of(self.dataset, context=here):
-            names = {p.name for p in arm.perturbations}
-            if names and (not wanted or wanted >= names):
-                arms.append(arm.model_copy(update={"context": self.goal.context.name}))
-        return arms
-
 
 def arm_of(context: str, names: Sequence[str], kind: str, dose: float, time_h: float) -> Arm:
     """An arm from the columns of the wells table; NaN dose or time = none."""

@@ -17,6 +17,7 @@ from cytocrux.agents import reviews, scientist
 from cytocrux.agents.budget import Budget
 from cytocrux.knowledge.claims import Design
 from cytocrux.knowledge.ledger import Ledger
+from cytocrux.world_model.data import load
 from cytocrux.world_model.errors import BadInput, UnknownName
 
 QUESTION = "Propose a panel of mechanistically distinct compounds for SIM-004"
@@ -139,6 +140,27 @@ def test_the_same_question_again_tests_no_well_twice(tmp_path: Path) -> None:
         wells = [w for e in ledger.events(kind="wells_revealed") for w in e.payload["wells"]]
         assert len(wells) == len(set(wells))
         assert ledger.verify().ok
+
+
+def test_a_patient_without_a_stand_in_gets_registered_predictions_and_no_test(tmp_path: Path) -> None:
+    table = tmp_path / "patient.csv"
+    profile = load("simulated").context_features["expression"].loc["SIM-004"]
+    rows = [f"expression:{gene},{value:.3f},z" for gene, value in profile.items()]
+    table.write_text("\n".join(["field,value,unit", "diagnosis,lymphoma,", *rows]))
+    outcome = scientist.ask(
+        "Propose a panel of compounds for the patient in the table",
+        workspace=tmp_path / "w",
+        data="simulated",
+        patient=table,
+        auto_approve="replay",
+        budget=SMALL,
+    )
+    assert outcome.state == "done"
+    assert outcome.answer["panel"]
+    assert {row["status"] for row in outcome.answer["panel"]} == {"registered"}
+    assert all(row["measured"] is None for row in outcome.answer["panel"])
+    with Ledger.open(tmp_path / "w") as ledger:
+        assert not list(ledger.events(kind="wells_revealed"))
 
 
 SCRIPT = textwrap.dedent("""
