@@ -24,6 +24,7 @@ from .vocabulary import Query, Response, content_hash
 
 if TYPE_CHECKING:
     from .data.conditions import ConditionTable
+    from .network import SignedNetwork
     from .vocabulary import Context, Readout
 
 PANEL_CONTEXTS = 20  # from this many contexts on, a matrix without dose and time is served by the panel engine
@@ -78,27 +79,36 @@ class VirtualCell:
         *,
         context_features: Mapping[str, pd.DataFrame] | None = None,
         compound_classes: Mapping[str, str] | None = None,
+        perturbation_features: Mapping[str, pd.DataFrame | SignedNetwork] | None = None,
         seed: int = 0,
         device: str = "cpu",
     ) -> VirtualCell:
         """Learn from the conditions of ``table``; the engine follows from their shape.
 
         context_features: "expression" | "mutation" | "cnv" | … -> contexts x variables (missing contexts allowed).
-        compound_classes: perturbation -> mechanism class. Raises BadInput when nothing is measured.
+        compound_classes: perturbation -> mechanism class.
+        perturbation_features: your own knowledge of perturbations, each with a learned weight: name -> an embedding
+        (perturbations x features), a graph (square symmetric frame with zero diagonal, or a ``SignedNetwork``) or a
+        similarity (square symmetric, positive diagonal). A new perturbation that one of them lacks falls back on the
+        others, and ``base`` says so. They are read by the condition engine, which then serves matrices too.
+        Raises BadInput when nothing is measured or features cannot be used.
         """
         rows, features, classes = Rows.of(table), dict(context_features or {}), dict(compound_classes or {})
         engine: ConditionCell | PanelEngine
-        if is_matrix(rows):
+        if is_matrix(rows) and not perturbation_features:
             engine = PanelEngine.fit(rows, features, classes)
         else:
-            engine = ConditionCell.fit(rows, features, classes, seed=seed, device=device)
+            engine = ConditionCell.fit(rows, features, classes, perturbation_features, seed=seed, device=device)
         return cls._sealed(rows, engine, seed, parent=None)
 
     @classmethod
     def _sealed(cls, rows: Rows, engine: ConditionCell | PanelEngine, seed: int, parent: str | None) -> VirtualCell:
         manifest = tuple(sorted(rows.hashes()))
         training_hash = content_hash(list(manifest))
-        version = "M" + content_hash([training_hash, type(engine).__name__, seed, parent])[:12]
+        named: list[Any] = [training_hash, type(engine).__name__, seed, parent]
+        if isinstance(engine, ConditionCell) and parent is None:
+            named += engine.priors.hashes()
+        version = "M" + content_hash(named)[:12]
         return cls(version, parent, training_hash, manifest, rows, engine, seed)
 
     @property

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import torch
 
     from .gp import Process
+    from .network import SignedNetwork
     from .vocabulary import Context
 
 # how a condition can be new -> the columns whose values are held out together; the first that fits is used
@@ -68,11 +69,14 @@ class ConditionCell:
 
     @classmethod
     def fit(
-        cls, rows: Rows, context_features: Mapping[str, pd.DataFrame], compound_classes: Mapping[str, str], *,
-        seed: int, device: str,
+        cls, rows: Rows, context_features: Mapping[str, pd.DataFrame], compound_classes: Mapping[str, str],
+        perturbation_features: Mapping[str, pd.DataFrame | SignedNetwork] | None = None, *, seed: int, device: str,
     ) -> ConditionCell:  # fmt: skip
-        """Raises nothing of its own; more than ``MOST_ROWS`` rows are thinned at random (seeded) for the residual."""
-        priors = Priors.build(rows.conditions, context_features, compound_classes, components=10)
+        """More than ``MOST_ROWS`` rows are thinned at random (seeded) for the residual.
+
+        Raises BadInput for perturbation features that cannot be used.
+        """
+        priors = Priors.build(rows.conditions, context_features, compound_classes, 10, perturbation_features)
         cell = cls(rows, priors, {}, {}, {}, seed, device)
         return cell._with_residuals({})._with_trust()
 
@@ -257,7 +261,14 @@ class ConditionCell:
         labels = [AND.join(names) for names in chosen]
         places = zip(conditions["perturbation"], conditions["context"], labels, strict=True)
         reasons = [self._reason(str(name), str(where), label) for name, where, label in places]
-        return with_own(self, conditions, Answer(mean, sd, aleatoric, near, labels, reasons))
+        whole = with_own(self, conditions, Answer(mean, sd, aleatoric, near, labels, reasons))
+        noted = [b + self._gap(str(p)) for b, p in zip(whole.base, conditions["perturbation"], strict=True)]
+        return replace(whole, base=noted)
+
+    def _gap(self, perturbation: str) -> str:
+        """Which of the user's features know nothing of a new perturbation, as a note."""
+        lacking = self.priors.unplaced(perturbation)
+        return f" (nothing in {', '.join(lacking)})" if lacking else ""
 
     def _one_base(
         self, name: str, conditions: pd.DataFrame, base: Array, novelty: list[str], priors: Priors
@@ -338,6 +349,6 @@ class ConditionCell:
             x = features(cell.rows.conditions.iloc[index], cell.priors, self.device)
             y_new = left[new] / old.unit
             known = noise_levels(noise[new] / old.unit**2, like=old.process.noise)
-            process = old.process.append(x, known, y_new) if len(new) else old.process
+            process = old.process.append(x, known, y_new) if len(new) else replace(old.process, x=x)
             residuals[name] = Residual(index, old.unit, process)
         return replace(cell, residuals=residuals)

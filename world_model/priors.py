@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from .rows import Array, parts
+from .similarity import RESERVED, similarity_tables
 
 if TYPE_CHECKING:
+    from .network import SignedNetwork
     from .vocabulary import Context
 
 FEATURES_OF_CONTEXT = ("expression", "mutation")  # tables a ``Context`` can bring values for
@@ -87,8 +91,12 @@ class Priors:
         context_features: Mapping[str, pd.DataFrame],
         compound_classes: Mapping[str, str],
         components: int,
+        perturbation_features: Mapping[str, pd.DataFrame | SignedNetwork] | None = None,
     ) -> Priors:
-        """From the training conditions. Only contexts of the training data shape the principal components."""
+        """From the training conditions. Only contexts of the training data shape the principal components.
+
+        Raises BadInput for perturbation features that cannot be used (see ``similarity_tables``).
+        """
         contexts = tuple(sorted(set(conditions["context"])))
         perturbations = single_names(conditions["perturbation"])
         encoders = {}
@@ -101,7 +109,8 @@ class Priors:
                      if c in context_features[name].index}
             for name in encoders for c in context_features[name].index if c not in contexts
         }  # fmt: skip
-        tables = {"class": class_table(compound_classes)} if compound_classes else {}
+        tables = {RESERVED: class_table(compound_classes)} if compound_classes else {}
+        tables |= similarity_tables(perturbation_features or {})
         return cls(contexts, perturbations, encoders, outside, tables)
 
     def knowing(self, conditions: pd.DataFrame) -> Priors:
@@ -119,6 +128,24 @@ class Priors:
             if name in self.encoders and given[name]
         }
         return replace(self, described={**self.described, context.name: scores})
+
+    def hashes(self) -> list[str]:
+        """One hash a table of perturbation features, so that cells with other features have other names."""
+        return [
+            hashlib.sha256(
+                "|".join([name, *map(str, t.index)]).encode() + np.round(t.to_numpy(np.float64), 9).tobytes()
+            ).hexdigest()
+            for name, t in self.tables.items()
+        ]
+
+    def unplaced(self, perturbation: str) -> list[str]:
+        """Feature tables the user brought that lack a member of ``perturbation`` which was never measured."""
+        new = [p for p in parts(perturbation) if p not in self._measured]
+        return [n for n, table in self.tables.items() if n != RESERVED and any(p not in table.index for p in new)]
+
+    @cached_property
+    def _measured(self) -> frozenset[str]:
+        return frozenset(self.perturbations)
 
     def context_blocks(self, names: Sequence[str]) -> list[Array]:
         """One (n, k) block a feature table, rows of mean squared length one; zero rows where a context has none."""
