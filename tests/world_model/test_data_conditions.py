@@ -90,6 +90,27 @@ def test_two_equal_replicates_do_not_pass_for_exact() -> None:
     assert table.se[0, 0] > 0.2
 
 
+@pytest.mark.parametrize("paired", [False, True])
+def test_a_noisy_context_does_not_widen_a_quiet_one(paired: bool) -> None:
+    """Wells of context Q have sd 0.1, of N 1.0; paired: one well per batch, so that only batches repeat."""
+    rng = np.random.default_rng(0)
+    rows, X = [], []
+    for context, sd in (("Q", 0.1), ("N", 1.0)):
+        for name in ("control", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"):
+            for k in range(4):
+                batch = f"b{k}" if paired else "b"
+                rows.append({"perturbation": name, "context": context, "batch": batch, "replicate": str(k)})
+                X.append(rng.normal(0, sd, 3))
+    data = make(rows, np.array(X))
+    table = effects(data)
+    for context, sd in (("Q", 0.1), ("N", 1.0)):
+        of = (table.conditions["context"] == context).to_numpy()
+        alone = effects(data, np.flatnonzero(data.wells.obs["context"] == context))
+        assert np.sqrt(np.mean(table.se[of] ** 2)) == pytest.approx(np.sqrt(np.mean(alone.se**2)), rel=0.35)
+        # treated and control wells both vary, four of each
+        assert np.sqrt(np.mean(table.se[of] ** 2)) == pytest.approx(sd * np.sqrt(2 / 4), rel=0.35)
+
+
 def test_without_controls_each_batch_is_a_condition_of_its_own() -> None:
     rows = [{"perturbation": "D", "batch": b} for b in ("S1", "S1", "S2")]
     table = effects(make(rows, np.array([[1.0], [3.0], [7.0]]), has_controls=False))

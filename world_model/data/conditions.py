@@ -9,8 +9,9 @@ block with mean c_b over m_b wells:
 
 Where the data set knows that arms of equal truth differ by more than their wells do (layout; ``arm_sd`` in
 ``wells.var``), arm_sd^2 is added. Variances are moderated, s^2 = (ssd + d0 s0^2) / (df + d0): s0^2 is pooled
-over all conditions of the readout and d0 = 4 prior degrees of freedom (the form of Smyth 2004,
-doi:10.2202/1544-6115.1027), so that two replicates that agree by chance do not pass for a precise measurement.
+over the conditions of the readout in the same context (itself moderated by all contexts) and d0 = 4 prior degrees of
+freedom (the form of Smyth 2004, doi:10.2202/1544-6115.1027), so that two replicates that agree by chance do not pass
+for a precise measurement, nor a quiet context for a noisy one.
 Where a data set has no controls (GDSC), delta is the mean reading itself and c_b = 0; readings of different
 blocks then have no common reference, so each batch is a condition of its own, named in the column ``batch``.
 """
@@ -139,13 +140,19 @@ class _Groups:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(self.ssd.sum(0) / _df(self.n).sum(0))
 
+    def pooled_by(self, of: NDArray[np.int64], size: int) -> NDArray[np.float64]:
+        """(size, r) the same over the groups with each value of ``of``, moderated by all; NaN where it has none."""
+        df = _sum_by(_df(self.n), of, size)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(df > 0, _moderated(_sum_by(self.ssd, of, size), df, self.pooled_variance()), np.nan)
+
 
 def _df(n: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.maximum(n - 1, 0)
 
 
 def _moderated(ssd: NDArray[np.float64], df: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(g, r) variances drawn towards ``prior`` (r,), which counts as PRIOR_DF degrees of freedom."""
+    """(g, r) variances drawn towards ``prior`` (r,) or (g, r), which counts as PRIOR_DF degrees of freedom."""
     return np.asarray((ssd + PRIOR_DF * prior) / (df + PRIOR_DF))
 
 
@@ -160,17 +167,34 @@ def _against_control(
     pair, _ = _codes(group * len(blocks) + block[treated])
     P = _Groups(D, pair, int(pair.max()) + 1)  # wells alike within a block
     G = _Groups(D, group, n_groups)
+    home, contexts = _groups(obs, ("context",))
+    of_block, of_group = np.zeros(len(blocks), dtype=np.int64), np.zeros(n_groups, dtype=np.int64)
+    of_block[block], of_group[group] = home, home[treated]
     first = np.unique(pair, return_index=True)[1]
     g, b = group[first], block[treated][first]
     with np.errstate(invalid="ignore", divide="ignore"):
-        within, c_prior = P.pooled_variance(), C.pooled_variance()
-        within = np.where(np.isfinite(within), within, c_prior)
-        s_t = _moderated(_sum_by(P.ssd, g, n_groups), _sum_by(_df(P.n), g, n_groups), within)
-        s_c = _moderated(C.ssd, _df(C.n), np.where(np.isfinite(c_prior), c_prior, within))
+        within, own_c = P.pooled_by(of_block[b], len(contexts)), C.pooled_by(of_block, len(contexts))
+        within_any, any_c = P.pooled_variance(), C.pooled_variance()
+        control_prior = _first(own_c, any_c, within, within_any)[of_block]
+        s_c = _moderated(C.ssd, _df(C.n), control_prior)
+        paired_prior = G.pooled_by(of_group, len(contexts))
+        s_p = _moderated(G.ssd, _df(G.n), paired_prior[of_group])
+        # the context's own wells first: alike in a block, or else paired over blocks; then what other contexts show
+        paired = np.isnan(_first(within, own_c)) & np.isfinite(paired_prior)
+        prior = _first(within, own_c, within_any, any_c)[of_group]
+        s_t = _moderated(_sum_by(P.ssd, g, n_groups), _sum_by(_df(P.n), g, n_groups), prior)
         share = np.where(P.n > 0, (P.n / G.n[g]) ** 2 * s_c[b] / C.n[b], 0.0)
         blocked = s_t / G.n + _sum_by(share, g, n_groups)
-        paired = _moderated(G.ssd, _df(G.n), G.pooled_variance()) / G.n
-    return G.mean, np.where(np.isfinite(within), blocked, paired), G.n
+        variance = np.where(paired[of_group], s_p / G.n, blocked)
+    return G.mean, variance, G.n
+
+
+def _first(*choices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The first finite of several arrays, entry by entry; NaN where none is."""
+    out = np.full(np.broadcast_shapes(*(c.shape for c in choices)), np.nan)
+    for choice in reversed(choices):
+        out = np.where(np.isfinite(choice), choice, out)
+    return out
 
 
 def _groups(obs: pd.DataFrame, columns: tuple[str, ...]) -> tuple[NDArray[np.int64], pd.DataFrame]:
