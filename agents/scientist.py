@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from ..knowledge.ledger import Ledger
 from ..world_model.errors import BadInput, UnknownName
 from . import reviews
 from .budget import Budget
-from .policies import check_policy
+from .policies import check_lab, check_policy
 from .session import Session
 from .spec import CampaignSpec, LLMSpec, patient_text
 
@@ -39,6 +40,7 @@ def ask(
     llm_url: str | None = None,
     model: str | None = None,
     auto_approve: str | None = None,
+    lab: str | None = None,
     seed: int = 0,
     replay: Path | None = None,
     released: str = "",
@@ -59,6 +61,7 @@ def ask(
         budget=budget or Budget(),
         auto_approve=check_policy(auto_approve) if auto_approve else None,
         llm=_llm(llm_url, model, replay),
+        lab=check_lab(lab) if lab else None,
         released=released,
         seed=seed,
     )
@@ -68,7 +71,7 @@ def ask(
 def _llm(url: str | None, model: str | None, replay: Path | None) -> LLMSpec | None:
     """The endpoint asked for; a recording says itself which it was."""
     if replay is None:
-        return LLMSpec(url=url, model=model or "") if url else None
+        return LLMSpec.of(url, model or "", os.environ.get("CYTOCRUX_LLM_OPTIONS", "")) if url else None
     if url is not None:
         raise BadInput("An endpoint and a recording are given", cure="drop one of the two")
     from .llm.record import read_manifest
@@ -241,8 +244,6 @@ def _control(ledger: Ledger, campaign: str, action: str) -> None:
 
 def _existing(workspace: Path) -> Ledger:
     """The ledger of a workspace that has one. Raises BadInput where there is none."""
-    import os
-
     if not (workspace / "ledger.db").exists() and not os.environ.get("DATABASE_URL"):
         raise BadInput(f"There is no ledger in {workspace}", cure="check --workspace, or ask a question first")
     return Ledger.open(workspace)

@@ -17,6 +17,7 @@ import numpy as np
 from ..knowledge.artefacts import Artefacts
 from ..knowledge.claims import Claim, Design, Prediction
 from ..knowledge.ledger import Ledger
+from ..tools.lab.protocol import LabExecutor
 from ..tools.lab.replay import ReplayLab
 from ..world_model.errors import BadInput, Corrupt
 from ..world_model.vocabulary import Readout, content_hash
@@ -32,6 +33,7 @@ from .study import Study, open_study
 if TYPE_CHECKING:
     from ..knowledge.status import ClaimState
     from ..knowledge.trial import TrialState
+    from ..tools.lab.simulated import SimulatedLab
     from ..world_model.cell import VirtualCell
     from ..world_model.data.dataset import Dataset
     from .minds.llm import DecisionRecord
@@ -80,6 +82,7 @@ class Session:
         """
         from . import hazards
 
+        _ = self._simulated
         hazards.require_release(hazards.in_text(self.spec.question), self.spec.released)
         hazards.require_release(hazards.in_dataset(self.dataset), self.spec.released)
         briefing = self.briefing()
@@ -107,10 +110,25 @@ class Session:
         return {name: f.mechanism_class for name, f in known.items() if f.known and f.mechanism_class != "other"}
 
     @cached_property
-    def lab(self) -> ReplayLab:
+    def lab(self) -> LabExecutor:
+        """The lab of the spec; without one, the simulated lab where the data are simulated, else the replay lab."""
+        if self._simulated:
+            return self._simulated
         return ReplayLab(
             self.study.dataset, self.study.lab, self.ledger, self.campaign, seed=self.spec.seed, alias=self.study.alias
         )
+
+    @cached_property
+    def _simulated(self) -> SimulatedLab | None:
+        """The lab that can run new wells of the simulated cell."""
+        wanted, here = self.spec.lab or "", self.dataset.name == "kinetic"
+        if wanted == "simulated" and not here:
+            raise BadInput(f"No simulated lab runs wells of {self.dataset.name}", cure="take --data kinetic with it")
+        if wanted == "replay" or not here:
+            return None
+        from ..tools.lab.simulated import SimulatedLab
+
+        return SimulatedLab(self.dataset, self.ledger, self.campaign, seed=self.spec.seed)
 
     @cached_property
     def builtin(self) -> BuiltinMind:
@@ -131,19 +149,23 @@ class Session:
             sign_recording(recording, llm.model_dump(mode="json"))
         client = open_client(
             llm.url,
-            llm.model,
+            llm.models,
             usd=self.spec.budget.usd,
             limits=limits,
             options=options,
             record=None if self.replay_llm else recording,
             replay=self.replay_llm,
             earlier=spent_on_decisions(self.ledger, self.campaign),
+            outbox=recording / "answers",
         )
-        return LLMMind(client, self.builtin, self._record_decision)
+        return LLMMind(client, self.builtin, self._record_decision, brief=llm.brief)
 
     def _record_decision(self, record: DecisionRecord) -> None:
-        number = sum(1 for _ in self.ledger.events(kind="mind_decision", campaign=self.campaign))
-        self.record("mind_decision", record.model_dump(mode="json"), f"mind:{number}")
+        known = [e for e in self.ledger.events(kind="mind_decision", campaign=self.campaign)]
+        payload = record.model_dump(mode="json")
+        if record.turn and any(e.payload == payload for e in known):
+            return  # a resumed campaign takes a decision again that it had written down
+        self.record("mind_decision", payload, f"mind:{len(known)}")
         if record.fallback:
             self.say(f"the language model could not {record.decision}: {record.reason}; the built-in mind decides")
 
@@ -166,7 +188,11 @@ class Session:
         return list(dict.fromkeys(Claim.model_validate(e.payload["claim"]).id for e in events))
 
     def revealed_rows(self, *, without_run: str = "") -> np.ndarray:
-        """Rows of the data set revealed so far by any campaign of this ledger, sorted; one run may be left out."""
+        """Rows of the data set (of a simulated lab: of its wells) revealed so far by any campaign of this ledger,
+        sorted; one run may be left out."""
+        if self._simulated:
+            found = self._simulated.revealed(without_run=without_run)
+            return np.arange(len(found.wells) if found else 0)
         events = self.ledger.events(kind="wells_revealed")
         ids = {w for e in events if e.payload["run_id"] != without_run for w in e.payload["wells"]}
         names = self.study.dataset.wells.obs_names
@@ -185,10 +211,12 @@ class Session:
     def cell(self, *, without_run: str = "") -> VirtualCell:
         """The cell that knows the training wells and every well revealed so far (but those of one run)."""
         rows = self.revealed_rows(without_run=without_run)
-        key = content_hash([int(r) for r in rows])
+        key = content_hash([without_run if self._simulated else "", *(int(r) for r in rows)])
         if key not in self._cells:
             kept = dict(list(self._cells.items())[-1:])
-            self._cells = kept | {key: self._base_cell.update(self._table(rows)) if len(rows) else self._base_cell}
+            self._cells = kept | {
+                key: self._base_cell.update(self._table(rows, without_run)) if len(rows) else self._base_cell
+            }
         return self._cells[key]
 
     @cached_property
@@ -202,12 +230,16 @@ class Session:
         features = study.dataset.context_features
         return VirtualCell.fit(table, context_features=features, compound_classes=self.classes, seed=self.spec.seed)
 
-    def _table(self, rows: np.ndarray) -> Any:
+    def _table(self, rows: np.ndarray, without_run: str = "") -> Any:
         """Revealed wells as conditions, under the name the goal gives their context."""
         from dataclasses import replace
 
         from ..world_model.data.conditions import effects
 
+        if self._simulated:
+            found = self._simulated.revealed(without_run=without_run)
+            assert found is not None  # there are rows
+            return effects(found)
         table = effects(self.study.dataset, rows)
         back = {there: here for here, there in self.study.alias.items()}
         conditions = table.conditions.copy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -15,9 +15,15 @@ if TYPE_CHECKING:
     from .llm.budget import Limits
     from .llm.client import Options
 
+ROLES = ("planner", "reader", "theorist", "sceptic", "experimentalist", "analyst", "critic")
+
 
 class LLMSpec(Frozen):
-    """An OpenAI-compatible endpoint. The key stays in the environment (OPENAI_API_KEY), never here."""
+    """An OpenAI-compatible endpoint and every setting of a call to it; the key stays in the environment.
+
+    model: one name, or "default=NAME,sceptic=NAME" for a model a role. brief: short lists and short answers, for a
+    model of a few billion parameters or less.
+    """
 
     url: str
     model: str
@@ -25,8 +31,42 @@ class LLMSpec(Frozen):
     attempts: int = Field(default=4, ge=1, le=20)  # tries of one request
     wait_s: float = Field(default=30.0, ge=0)  # longest pause between two tries
     max_tokens: int = Field(default=4096, ge=16)  # of one answer
-    max_calls: int = Field(default=200, ge=0)  # requests of the whole campaign
+    max_calls: int = Field(default=400, ge=0)  # requests of the whole campaign
     max_total_tokens: int = Field(default=2_000_000, ge=0)
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+    stream: bool = False
+    brief: bool = False
+    tool_calls: int = Field(default=2, ge=0, le=8)  # looks a role may take before it decides
+    rounds: int = Field(default=1, ge=0, le=3)  # of the debate between theorist and sceptic, each cycle
+
+    @classmethod
+    def of(cls, url: str, model: str, options: str) -> LLMSpec:
+        """From the command line; options as in "brief=true,requests_per_minute=20". Raises BadInput."""
+        values: dict[str, str] = {}
+        for part in filter(None, (p.strip() for p in options.split(","))):
+            name, _, value = part.partition("=")
+            if name not in cls.model_fields or name in ("url", "model"):
+                known = ", ".join(n for n in cls.model_fields if n not in ("url", "model"))
+                raise BadInput(f"Unknown setting {name!r} of the language model", cure=f"use {known}")
+            values[name] = value
+        try:
+            return cls.model_validate({"url": url, "model": model, **values})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise BadInput(f"The setting {first['loc'][0]} cannot be used", why=first["msg"]) from None
+
+    @property
+    def models(self) -> str | dict[str, str]:
+        """One name, or role -> name. Raises BadInput for a role that there is not, or where none is the default."""
+        if "=" not in self.model:
+            return self.model
+        found = dict(part.strip().split("=", 1) for part in self.model.split(",") if "=" in part)
+        unknown = [role for role in found if role not in (*ROLES, "default")]
+        if unknown or not (set(ROLES) <= set(found) or "default" in found):
+            what = f"There is no role {unknown[0]!r}" if unknown else "No model is named for the other roles"
+            raise BadInput(what, cure=f"write default=NAME,ROLE=NAME; roles: {', '.join(ROLES)}")
+        return found
 
     def bounds(self) -> tuple[Limits, Options]:
         """What the whole campaign and what one request may cost."""
@@ -35,7 +75,13 @@ class LLMSpec(Frozen):
 
         limits = Limits(calls=self.max_calls, tokens=self.max_total_tokens)
         return limits, Options(
-            timeout_s=self.timeout_s, attempts=self.attempts, wait_s=self.wait_s, max_tokens=self.max_tokens
+            timeout_s=self.timeout_s,
+            attempts=self.attempts,
+            wait_s=self.wait_s,
+            max_tokens=self.max_tokens,
+            stream=self.stream,
+            requests_per_minute=self.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute,
         )
 
 
@@ -48,13 +94,17 @@ class CampaignSpec(Frozen):
     patient_name: str = ""
     budget: Budget = Budget()
     auto_approve: str | None = None
+    lab: Literal["replay", "simulated"] | None = None  # None: simulated where the data are, else replay
     llm: LLMSpec | None = None
     released: str = Field(default="", max_length=500)  # "NAME: why", where the hazard policy stops the request
     seed: int = Field(default=0, ge=0)
 
     @property
     def id(self) -> str:
-        return "K" + content_hash(self.model_dump(mode="json"))[:10]
+        told = self.model_dump(mode="json")
+        if self.lab is None:
+            told.pop("lab")  # a spec from before labs could be named keeps its id
+        return "K" + content_hash(told)[:10]
 
 
 def read_spec(path: Path) -> CampaignSpec:

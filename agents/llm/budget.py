@@ -116,6 +116,16 @@ class Meter:
             old = self._spent
             self._spent = Spent(old.calls + 1, old.tokens_in + tokens_in, old.tokens_out + tokens_out, old.usd + usd)
 
+    def book(self, model: str, calls: int, tokens_in: int, tokens_out: int) -> None:
+        """Adds what an earlier part of the campaign spent and could not write down."""
+        price = self.prices.get(model)
+        usd = price.usd(tokens_in, tokens_out) if price else 0.0
+        with self._lock:
+            old = self._spent
+            self._spent = Spent(
+                old.calls + calls, old.tokens_in + tokens_in, old.tokens_out + tokens_out, old.usd + usd
+            )
+
 
 def spent_on_decisions(ledger: Ledger, campaign: str) -> Spent:
     """What a campaign's decisions have used so far (calls and tokens), from its ledger."""

@@ -20,6 +20,8 @@ from ...world_model.vocabulary import Frozen
 from .budget import Limits, Meter, Price, Spent, most_tokens
 from .dialects import DIALECTS, parameters
 from .failure import LLMFailure
+from .outbox import Kept, Outbox, name_of
+from .pace import Pace
 from .reading import Reading, read_reply, read_stream
 from .retry import classify, retrying, unused
 
@@ -29,16 +31,22 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=BaseModel)
 Message = dict[str, str]
+BYTES_A_TOKEN = 3  # of English text, cautiously: what a request counts against tokens per minute
 
 
 class Options(Frozen):
-    """timeout_s: for one whole answer; attempts: tries of one request; wait_s: longest pause between two tries."""
+    """timeout_s: for one whole answer; attempts: tries of one request; wait_s: longest pause between two tries.
+
+    requests_per_minute, tokens_per_minute: kept by waiting before a request; None = as fast as it answers.
+    """
 
     timeout_s: float = Field(default=120.0, gt=0)
     attempts: int = Field(default=4, ge=1, le=20)
     wait_s: float = Field(default=30.0, ge=0)
     max_tokens: int = Field(default=4096, ge=16)
     stream: bool = False
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,14 @@ class Answer(Generic[T]):
     tokens_in: int
     tokens_out: int
     attempts: int
+
+
+@dataclass(frozen=True)
+class Form:
+    """The JSON that an answer must be: a name and a JSON schema."""
+
+    name: str
+    schema: dict[str, Any]
 
 
 @dataclass
@@ -66,13 +82,17 @@ class _Tally:
 
 @dataclass
 class LLMClient:
-    """``models``: one name, or role -> name (with "default"). ``transport``: tests, recording, replay plug in here."""
+    """``models``: one name, or role -> name (with "default"). ``transport``: tests, recording, replay plug in here.
+
+    ``outbox``: keeps valid answers to questions that have a key, so that a resumed campaign does not ask again.
+    """
 
     base_url: str
     models: str | Mapping[str, str]
     meter: Meter
     options: Options = field(default_factory=Options)
     transport: httpx2.BaseTransport | None = None
+    outbox: Outbox | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
     _dialect: int = 0
     _sdk: openai.OpenAI | None = None
@@ -80,6 +100,7 @@ class LLMClient:
     def __post_init__(self) -> None:
         if not self.base_url.startswith(("http://", "https://")):
             raise BadInput(f"{self.base_url!r} is no model endpoint", cure="give a URL, as in http://127.0.0.1:8080/v1")
+        self._pace = Pace(self.options.requests_per_minute, self.options.tokens_per_minute)
         for model in {self.models} if isinstance(self.models, str) else set(self.models.values()):
             self.meter.require_price(model)
 
@@ -97,34 +118,66 @@ class LLMClient:
         return name
 
     def cancel(self) -> None:
-        """No further request is sent, and a pause between two tries ends. A request under way runs to its timeout."""
+        """No further request is sent, a pause ends, an answer that is coming in is left at its next piece.
+
+        A request that the endpoint has not begun to answer runs to its timeout.
+        """
         self.cancelled.set()
 
-    def ask(self, role: str, system: str, user: str, shape: type[T], repair: Callable[[str], str]) -> Answer[T]:
+    def ask(
+        self,
+        role: str,
+        system: str,
+        user: str,
+        shape: type[T],
+        repair: Callable[[str], str],
+        *,
+        schema: dict[str, Any] | None = None,
+        key: str = "",
+    ) -> Answer[T]:
         """A value of ``shape``. ``repair``: from what is wrong to what is said after an invalid answer (once).
 
-        Raises LLMFailure with what was spent; UnknownRequest where a replay lacks the request.
+        schema: what the endpoint is told to keep to (narrower than the shape's own); key: names the decision, so that
+        its answer is asked for once, whatever happens. Raises LLMFailure with what was spent; UnknownRequest where a
+        replay lacks the request.
         """
-        tally = _Tally()
         messages: list[Message] = [{"role": "system", "content": system}, {"role": "user", "content": user}]
-        model = self.model_for(role)
+        model, form = self.model_for(role), Form(shape.__name__, schema or shape.model_json_schema())
+        kept = name_of(key, model, messages, form.schema) if self.outbox else ""
+        if (earlier := self._earlier(kept, shape)) is not None:
+            return earlier
+        tally = _Tally()
         try:
-            text = self._complete(model, messages, shape, tally)
+            text = self._complete(model, messages, form, tally)
             try:
                 value = shape.model_validate_json(text.json_text())
             except ValueError as first:
                 said = {"role": "assistant", "content": text.content[:4000] or "(nothing)"}
                 fix = {"role": "user", "content": repair(_problem(first, text))}
-                text = self._complete(model, [*messages, said, fix], shape, tally)
+                text = self._complete(model, [*messages, said, fix], form, tally)
                 try:
                     value = shape.model_validate_json(text.json_text())
                 except ValueError as second:
                     raise LLMFailure("cut" if text.finish == "length" else "invalid", _problem(second, text)) from None
         except LLMFailure as failure:
             raise tally.failure(failure) from None
+        if self.outbox and kept:
+            self.outbox.keep(kept, Kept(text.json_text(), model, tally.tokens_in, tally.tokens_out, tally.attempts))
         return Answer(value, model, tally.tokens_in, tally.tokens_out, tally.attempts)
 
-    def _complete(self, model: str, messages: list[Message], shape: type[BaseModel], tally: _Tally) -> Reading:
+    def _earlier(self, name: str, shape: type[T]) -> Answer[T] | None:
+        """The answer to the same request of the same decision, given before a crash; its cost is booked."""
+        kept = self.outbox.find(name) if self.outbox and name else None
+        if kept is None:
+            return None
+        try:
+            value = shape.model_validate_json(kept.text)
+        except ValueError:
+            return None
+        self.meter.book(kept.model, kept.attempts, kept.tokens_in, kept.tokens_out)
+        return Answer(value, kept.model, kept.tokens_in, kept.tokens_out, kept.attempts)
+
+    def _complete(self, model: str, messages: list[Message], form: Form, tally: _Tally) -> Reading:
         """One answer as text; steps to a plainer dialect where the endpoint rejects the request as malformed."""
         import openai
 
@@ -132,7 +185,7 @@ class LLMClient:
             asked = self._dialect
             try:
                 return retrying(self.options.attempts, self.options.wait_s, self.cancelled)(
-                    self._once, model, messages, shape, tally, asked
+                    self._once, model, messages, form, tally, asked
                 )
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 if error.code == "context_length_exceeded" or asked + 1 >= len(DIALECTS):
@@ -141,17 +194,16 @@ class LLMClient:
             except openai.OpenAIError as error:
                 raise classify(error) from None
 
-    def _once(
-        self, model: str, messages: list[Message], shape: type[BaseModel], tally: _Tally, dialect: int
-    ) -> Reading:
+    def _once(self, model: str, messages: list[Message], form: Form, tally: _Tally, dialect: int) -> Reading:
         """One request. Settles the budget whatever happens."""
         import openai
 
         if self.cancelled.is_set():
             raise LLMFailure("cancelled", "the campaign was stopped")
-        extra = parameters(DIALECTS[dialect], shape, self.options.max_tokens)
+        extra = parameters(DIALECTS[dialect], form.name, form.schema, self.options.max_tokens)
         bound = most_tokens([*(m["content"] for m in messages), str(extra.get("response_format", ""))])
         held = self.meter.reserve(model, bound, self.options.max_tokens)
+        self._pace.wait(bound // BYTES_A_TOKEN + self.options.max_tokens, self.cancelled)
         tally.attempts += 1
         used = (bound, self.options.max_tokens)  # an unknown end is charged in full
         try:
@@ -176,7 +228,7 @@ class LLMClient:
             return read_reply(sdk.chat.completions.create(model=model, messages=messages, **extra))
         options = {"stream": True, "stream_options": {"include_usage": True}}
         with sdk.chat.completions.create(model=model, messages=messages, **extra, **options) as stream:
-            return read_stream(stream, self.options.max_tokens)
+            return read_stream(stream, self.options.max_tokens, self.cancelled.is_set)
 
     def _open(self) -> openai.OpenAI:
         if self._sdk is None:
@@ -186,7 +238,9 @@ class LLMClient:
             from .transport import BoundedTransport, network_transport
 
             timeout = self.options.timeout_s
-            transport = self.transport or BoundedTransport(network_transport(self.base_url), timeout)
+            transport = self.transport or BoundedTransport(
+                network_transport(self.base_url), timeout, stopped=self.cancelled.is_set
+            )
             headers = {"accept-encoding": "identity"}  # recordings keep readable text
             self._sdk = openai.OpenAI(
                 base_url=self.base_url,
@@ -209,12 +263,15 @@ def open_client(
     record: Path | None = None,
     replay: Path | None = None,
     earlier: Spent | None = None,
+    outbox: Path | None = None,
 ) -> LLMClient:
     """A client for an endpoint. usd: money limit (needs a price; a model on this machine costs nothing).
 
     prices: model -> price; else CYTOCRUX_LLM_PRICE="in,out" (US dollars per million tokens) holds for every model.
-    record / replay: folder of the recording; earlier: what the same campaign spent before it was
-    resumed. Raises BadInput for a bad URL, price, or a limit that cannot be kept.
+    record / replay: folder of the recording; earlier: what the same campaign spent before it was resumed;
+    outbox: folder of answers that are not asked for again.
+
+    Raises BadInput for a bad URL, price, or a limit that cannot be kept.
     """
     options = options or Options()
     limits = limits or Limits()
@@ -225,8 +282,10 @@ def open_client(
     default = _price_from_environment() or (Price(tokens_in=0, tokens_out=0) if _local(url) else None)
     if default is not None:
         known = {name: default for name in names} | known
-    transport = _transport(url, options, record, replay)
-    return LLMClient(url, model, Meter(limits, known, earlier), options, transport)
+    stop = threading.Event()
+    transport = _transport(url, options, record, replay, stop)
+    meter = Meter(limits, known, earlier)
+    return LLMClient(url, model, meter, options, transport, Outbox(outbox) if outbox else None, stop)
 
 
 def api_key() -> str:
@@ -234,7 +293,9 @@ def api_key() -> str:
     return os.environ.get("OPENAI_API_KEY") or "none"
 
 
-def _transport(url: str, options: Options, record: Path | None, replay: Path | None) -> httpx2.BaseTransport | None:
+def _transport(
+    url: str, options: Options, record: Path | None, replay: Path | None, stop: threading.Event
+) -> httpx2.BaseTransport | None:
     if record is None and replay is None:
         return None
     from .record import RecordTransport, ReplayTransport
@@ -242,7 +303,7 @@ def _transport(url: str, options: Options, record: Path | None, replay: Path | N
 
     if replay is not None:
         return ReplayTransport(replay)
-    inner = BoundedTransport(network_transport(url), options.timeout_s)
+    inner = BoundedTransport(network_transport(url), options.timeout_s, stopped=stop.is_set)
     return inner if record is None else RecordTransport(inner, record, secrets=(api_key(),))
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
 
 @dataclass(frozen=True)
 class Dialect:
@@ -27,14 +25,14 @@ DIALECTS = (
 )
 
 
-def parameters(dialect: Dialect, shape: type[BaseModel], max_tokens: int) -> dict[str, Any]:
-    """Keyword arguments of ``chat.completions.create`` beside model and messages."""
+def parameters(dialect: Dialect, name: str, schema: dict[str, Any], max_tokens: int) -> dict[str, Any]:
+    """Keyword arguments of ``chat.completions.create`` beside model and messages. name, schema: of the answer."""
     found: dict[str, Any] = {dialect.limit: max_tokens}
     if dialect.temperature:
         found["temperature"] = 0
     if dialect.format == "json_object":
         found["response_format"] = {"type": "json_object"}
     elif dialect.format == "json_schema":
-        schema = {"name": shape.__name__, "strict": dialect.strict, "schema": shape.model_json_schema()}
-        found["response_format"] = {"type": "json_schema", "json_schema": schema}
+        named = {"name": name, "strict": dialect.strict, "schema": schema}
+        found["response_format"] = {"type": "json_schema", "json_schema": named}
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,11 +62,16 @@ def read_reply(reply: Any) -> Reading:
     )
 
 
-def read_stream(chunks: Iterable[Any], max_tokens: int) -> Reading:
-    """From a stream of chunks; stops reading where the endpoint goes on past the limit it was given."""
+def read_stream(chunks: Iterable[Any], max_tokens: int, stopped: Callable[[], bool] = lambda: False) -> Reading:
+    """From a stream of chunks; stops reading where the endpoint goes on past the limit it was given.
+
+    Raises LLMFailure("cancelled") where ``stopped`` says so between two chunks.
+    """
     parts: list[str] = []
     finish, refusal, tokens_in, tokens_out = "", "", 0, 0
     for chunk in chunks:
+        if stopped():
+            raise LLMFailure("cancelled", "the campaign was stopped while the answer came in")
         usage = getattr(chunk, "usage", None)
         tokens_in = _count(getattr(usage, "prompt_tokens", None)) or tokens_in
         tokens_out = _count(getattr(usage, "completion_tokens", None)) or tokens_out

@@ -12,7 +12,7 @@ MAX_BYTES = 8_000_000
 
 
 class BoundedTransport(httpx2.BaseTransport):
-    """Ends an answer that drips for longer than ``seconds`` in all, or that exceeds ``max_bytes``."""
+    """Ends an answer that drips for longer than ``seconds`` in all, exceeds ``max_bytes``, or is no longer wanted."""
 
     def __init__(
         self,
@@ -20,8 +20,10 @@ class BoundedTransport(httpx2.BaseTransport):
         seconds: float,
         max_bytes: int = MAX_BYTES,
         clock: Callable[[], float] = time.monotonic,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._inner, self._seconds, self._max_bytes, self._clock = inner, seconds, max_bytes, clock
+        self._stopped = stopped
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         end = self._clock() + self._seconds
@@ -29,7 +31,7 @@ class BoundedTransport(httpx2.BaseTransport):
         stream = response.stream
         if not isinstance(stream, httpx2.SyncByteStream):
             raise httpx2.ReadError("the answer cannot be read as a stream")
-        bounded = _Bounded(stream, request, end, self._max_bytes, self._clock)
+        bounded = _Bounded(stream, request, end, self._max_bytes, self._clock, self._stopped)
         return httpx2.Response(response.status_code, headers=response.headers, stream=bounded)
 
     def close(self) -> None:
@@ -44,8 +46,10 @@ class _Bounded(httpx2.SyncByteStream):
         end: float,
         max_bytes: int,
         clock: Callable[[], float],
+        stopped: Callable[[], bool],
     ) -> None:
         self._inner, self._request, self._end, self._max, self._clock = inner, request, end, max_bytes, clock
+        self._stopped = stopped
 
     def __iter__(self) -> Iterator[bytes]:
         size = 0
@@ -55,6 +59,8 @@ class _Bounded(httpx2.SyncByteStream):
                 raise httpx2.ReadError(f"the answer exceeds {self._max} bytes", request=self._request)
             if self._clock() > self._end:
                 raise httpx2.ReadTimeout("the answer took too long in all", request=self._request)
+            if self._stopped():
+                raise httpx2.ReadError("the answer is no longer wanted", request=self._request)
             yield chunk
 
     def close(self) -> None:

@@ -8,38 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
 
-from ...prompts.render import Prompt, clean, render
+from ...prompts.render import render
 from ...world_model.errors import BadInput
-from ...world_model.vocabulary import Frozen
 from ..goal import Goal, Hypothesis
-from ..llm.client import Answer, LLMClient, T
-from ..llm.failure import LLMFailure
+from ..llm.client import LLMClient
+from .asking import Asker, DecisionRecord, Question
+from .choices import hypothesise_choices, understand_choices
 from .draft_goal import draft_goal
 from .draft_hypotheses import draft_hypotheses
-from .ground import Refusals
 from .prompting import hypothesise_values, understand_values
 from .protocol import Briefing, Mind
 from .replies import HypothesiseReply, UnderstandReply
 from .resolve import Names, Vocabulary
 
-
-class DecisionRecord(Frozen):
-    """One decision: who took it, at what cost, and what of the model's answer was turned down."""
-
-    decision: Literal["understand", "hypothesise"]
-    mind: str
-    fallback: bool = False
-    reason: str = ""  # why the fallback mind decided
-    model: str = ""
-    prompt: str = ""  # template and its version
-    prompt_hash: str = ""
-    tokens_in: int = 0
-    tokens_out: int = 0
-    attempts: int = 0
-    refused: tuple[str, ...] = ()  # names and choices turned down, each with its reason
-    cut: int = 0  # sentences cut for a number, a verdict or an unknown name
+__all__ = ["DecisionRecord", "LLMMind"]
 
 
 @dataclass
@@ -47,53 +30,49 @@ class LLMMind:
     """A mind behind an OpenAI-compatible endpoint.
 
     fallback: decides where the model fails; on_decision: told of every decision; also_known: gene names that
-    mechanisms may use beside those of the data set and the patient.
+    mechanisms may use beside those of the data set and the patient; brief: short lists for a small model.
     """
 
     client: LLMClient
     fallback: Mind
     on_decision: Callable[[DecisionRecord], None]
     also_known: Iterable[str] = ()
+    brief: bool = False
 
     def __post_init__(self) -> None:
-        self._genes = Names(self.also_known, "gene")
+        self.genes = Names(self.also_known, "gene")
+        self.asker = Asker(self.client, self.fallback.name, self.on_decision, self.brief)
 
     @property
     def name(self) -> str:
-        return f"llm:{self.client.name}"
+        return self.asker.name
 
     def understand(self, question: str, briefing: Briefing) -> Goal:
         """The goal as the model reads the question. Raises BadInput where neither mind can place it."""
         base, problem = self._base(question, briefing)
-        words = Vocabulary(briefing, self._genes)
-        prompt = render("understand", **understand_values(question, briefing))
-        refusals = Refusals()
-        answer: Answer[UnderstandReply] | None = None
-        try:
-            answer = self._ask("planner", prompt, UnderstandReply)
-            goal = draft_goal(answer.value, question, briefing, words, base, refusals)
-        except LLMFailure as failure:
-            self._record("understand", prompt, answer, refusals, failure)
-            if base is None:
-                raise problem or failure from None
-            return base
-        self._record("understand", prompt, answer, refusals, None)
-        return goal
+        words = Vocabulary(briefing, self.genes)
+        values = understand_values(question, briefing, brief=self.brief)
+        asked = Question(
+            "understand", "planner", render("understand", **values), UnderstandReply,
+            understand_choices(values, question, brief=self.brief), briefing.turn,
+        )  # fmt: skip
+        goal = self.asker.decide(asked, lambda reply, no: draft_goal(reply, question, briefing, words, base, no))
+        if goal is None and base is None:
+            raise problem or BadInput("The question cannot be placed", cure="name a context and a readout")
+        return goal or base  # type: ignore[return-value]  # one of the two is there
 
     def hypothesise(self, goal: Goal, briefing: Briefing) -> list[Hypothesis]:
         """The model's proposals over every measured dose and time, or the fallback mind's."""
-        words = Vocabulary(briefing, self._genes)
-        prompt = render("hypothesise", **hypothesise_values(goal, briefing, words))
-        refusals = Refusals()
-        answer: Answer[HypothesiseReply] | None = None
-        try:
-            answer = self._ask("theorist", prompt, HypothesiseReply)
-            found = draft_hypotheses(answer.value, goal, briefing, words, refusals, origin=self.name)
-        except LLMFailure as failure:
-            self._record("hypothesise", prompt, answer, refusals, failure)
-            return self.fallback.hypothesise(goal, briefing)
-        self._record("hypothesise", prompt, answer, refusals, None)
-        return found
+        words = Vocabulary(briefing, self.genes)
+        values = hypothesise_values(goal, briefing, words, brief=self.brief)
+        asked = Question(
+            "hypothesise", "theorist", render("hypothesise", **values), HypothesiseReply,
+            hypothesise_choices(values, words), briefing.turn,
+        )  # fmt: skip
+        found = self.asker.decide(
+            asked, lambda reply, no: draft_hypotheses(reply, goal, briefing, words, no, origin=self.name)
+        )
+        return found or self.fallback.hypothesise(goal, briefing)
 
     def _base(self, question: str, briefing: Briefing) -> tuple[Goal | None, BadInput | None]:
         """The fallback mind's reading: what the model says is laid over it."""
@@ -103,34 +82,3 @@ class LLMMind:
             if not question.strip():
                 raise
             return None, problem
-
-    def _ask(self, role: str, prompt: Prompt, shape: type[T]) -> Answer[T]:
-        return self.client.ask(
-            role, prompt.system, prompt.user, shape, lambda problem: render("repair", problem=problem).user
-        )
-
-    def _record(
-        self,
-        decision: Literal["understand", "hypothesise"],
-        prompt: Prompt,
-        answer: Answer[Any] | None,
-        refusals: Refusals,
-        failure: LLMFailure | None,
-    ) -> None:
-        spent = answer or failure
-        self.on_decision(
-            DecisionRecord(
-                decision=decision,
-                mind=self.name if failure is None else self.fallback.name,
-                fallback=failure is not None,
-                reason="" if failure is None else clean(f"{failure.kind}: {failure.why}")[:300],
-                model=answer.model if answer else self.client.name,
-                prompt=f"{prompt.name}@{prompt.version}",
-                prompt_hash=prompt.hash,
-                tokens_in=spent.tokens_in if spent else 0,
-                tokens_out=spent.tokens_out if spent else 0,
-                attempts=spent.attempts if spent else 0,
-                refused=tuple(refusals.notes),
-                cut=refusals.cut,
-            )
-        )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
+from .. import questions
 from ..goal import Goal
 from ..patient import recognised
 from .protocol import Briefing
@@ -16,44 +19,75 @@ MOST_SETTLED = 40
 MOST_NOTES = 6
 MOST_NOTE = 1400  # characters of one note
 MOST_CHARS = 600  # of one line of outside text
+BRIEF_NAMES = 24  # of one list, for a small model
+BRIEF_CHARS = 160
+BRIEF_LIMIT = 3  # proposals
 
 
-def understand_values(question: str, briefing: Briefing) -> dict[str, Any]:
-    """For prompts/understand.md.j2. The patient's table is not shown: code reads it."""
+def most(full: int, brief: bool, short: int = BRIEF_NAMES) -> int:
+    """The length of a list in a prompt."""
+    return min(full, short) if brief else full
+
+
+def understand_values(question: str, briefing: Briefing, *, brief: bool = False) -> dict[str, Any]:
+    """For prompts/understand.md.j2. The patient's table is not shown: code reads it.
+
+    brief: where words of the question name contexts or readouts, those alone are offered.
+    """
+    contexts = shortlist(briefing.contexts, question, most(MOST_CONTEXTS, brief))
+    readouts = shortlist((r.variable for r in briefing.readouts), question, most(MOST_NAMES, brief))
+    if brief:
+        contexts = questions.mentioned(question, briefing.contexts) or contexts
+        named = questions.readouts_in(questions.without_classes(question), briefing.readouts)
+        readouts = [r.variable for r, _ in named] or readouts
     return {
         "dataset": _line(briefing.dataset),
-        "description": briefing.dataset_description[:MOST_CHARS],
-        "contexts": shortlist(briefing.contexts, question, MOST_CONTEXTS),
-        "readouts": shortlist((r.variable for r in briefing.readouts), question, MOST_NAMES),
-        "classes": sorted(set(briefing.classes.values()) - {"unknown"}),
-        "perturbations": shortlist(_singles(briefing), question, MOST_NAMES),
+        "description": briefing.dataset_description[: BRIEF_CHARS if brief else MOST_CHARS],
+        "contexts": contexts,
+        "readouts": readouts,
+        "classes": sorted(set(briefing.classes.values()) - {"unknown"})[: most(MOST_NAMES, brief)],
+        "perturbations": shortlist(_singles(briefing), question, most(MOST_NAMES, brief)),
         "patient": briefing.patient is not None,
         "question": question,
     }
 
 
-def hypothesise_values(goal: Goal, briefing: Briefing, words: Vocabulary) -> dict[str, Any]:
+def hypothesise_values(goal: Goal, briefing: Briefing, words: Vocabulary, *, brief: bool = False) -> dict[str, Any]:
     """For prompts/hypothesise.md.j2."""
-    names = goal.candidates or _singles(briefing)
+    names = list(goal.candidates) or _singles(briefing)
+    if brief:
+        names = one_of_each_class(names, briefing)[:BRIEF_NAMES]
     candidates = [f"{n}: {briefing.classes[n]}" if n in briefing.classes else n for n in names]
     pairs = [f"{p} (measured together)" for p in briefing.perturbations if "+" in p and goal.intent == "interaction"]
     return {
         "dataset": _line(briefing.dataset),
-        "description": briefing.dataset_description[:MOST_CHARS],
+        "description": briefing.dataset_description[: BRIEF_CHARS if brief else MOST_CHARS],
         "intent": goal.intent,
         "context": _line(goal.context.name),
         "aims": [f"{g.readout.variable}: {g.direction}, {g.role}" for g in goal.readouts],
-        "candidates": [*candidates, *pairs][:MOST_NAMES],
+        "candidates": [*candidates, *pairs[: most(MOST_NAMES, brief, 8)]][:MOST_NAMES],
         "doses": [f"{d:g}" for d in briefing.doses],
         "times": [f"{t:g}" for t in briefing.times_h],
-        "genes": list(words.genes.known[:MOST_GENES]),
+        "genes": list(words.genes.known[: most(MOST_GENES, brief)]),
         "exclusions": [e.what[:80] for e in goal.exclusions],
         "patient": _patient_lines(briefing),
-        "notes": [n[:MOST_NOTE] for n in briefing.notes[:MOST_NOTES]],
-        "settled": [s[:MOST_CHARS] for s in briefing.settled[-MOST_SETTLED:]],
+        "notes": [n[:MOST_NOTE] for n in briefing.notes[: most(MOST_NOTES, brief, 2)]],
+        "settled": [s[:MOST_CHARS] for s in briefing.settled[-most(MOST_SETTLED, brief, 6) :]],
+        "observed": [o[:MOST_NOTE] for o in briefing.observed],
         "question": goal.question,
-        "limit": briefing.limit,
+        "limit": most(briefing.limit, brief, BRIEF_LIMIT),
     }
+
+
+def one_of_each_class(names: Sequence[str], briefing: Briefing) -> list[str]:
+    """The names, first of each mechanism class first: a short list then shows every class."""
+    seen: Counter[str] = Counter()
+    ranked: list[tuple[int, int, str]] = []
+    for name in names:
+        family = briefing.classes.get(name, name)
+        ranked.append((seen[family], len(ranked), name))
+        seen[family] += 1
+    return [name for _, _, name in sorted(ranked)]
 
 
 def _patient_lines(briefing: Briefing) -> list[str]:

@@ -27,6 +27,8 @@ class Briefing(Frozen):
     settled: tuple[str, ...] = ()  # sentences of claims already settled, with their status
     notes: tuple[str, ...] = ()  # passages of the researcher's own papers, each with its ledger entry and citation
     limit: int = 24  # most hypotheses wanted
+    observed: tuple[str, ...] = ()  # what read-only tools answered to the role that is asked
+    turn: str = ""  # where in the campaign this is asked, as "cycle 2"
 
 
 class Mind(Protocol):
