@@ -9,9 +9,9 @@ block with mean c_b over m_b wells:
 
 Where the data set knows that arms of equal truth differ by more than their wells do (layout; ``arm_sd`` in
 ``wells.var``), arm_sd^2 is added. Variances are moderated, s^2 = (ssd + d0 s0^2) / (df + d0): s0^2 is pooled
-over the conditions of the readout in the same context (itself moderated by all contexts) and d0 = 4 prior degrees of
-freedom (the form of Smyth 2004, doi:10.2202/1544-6115.1027), so that two replicates that agree by chance do not pass
-for a precise measurement, nor a quiet context for a noisy one.
+over the conditions of the readout in the same context (itself moderated by all contexts, ``pooled_by``) and d0 = 4
+prior degrees of freedom (the form of Smyth 2004, doi:10.2202/1544-6115.1027), so that two replicates that agree by
+chance do not pass for a precise measurement, nor a quiet context for a noisy one.
 Where a data set has no controls (GDSC), delta is the mean reading itself and c_b = 0; readings of different
 blocks then have no common reference, so each batch is a condition of its own, named in the column ``batch``.
 """
@@ -140,11 +140,21 @@ class _Groups:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(self.ssd.sum(0) / _df(self.n).sum(0))
 
-    def pooled_by(self, of: NDArray[np.int64], size: int) -> NDArray[np.float64]:
-        """(size, r) the same over the groups with each value of ``of``, moderated by all; NaN where it has none."""
-        df = _sum_by(_df(self.n), of, size)
+    def pooled_by(
+        self, of: NDArray[np.int64], size: int, towards: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """(size, r) the same over the groups with each value of ``of``; NaN where it has none.
+
+        Moderated by all (or ``towards``, (size, r), where finite) on the log scale, which no single noisy context
+        dominates: log s^2 = (df log s_own^2 + d0 log s_all^2) / (df + d0).
+        """
+        df, whole = _sum_by(_df(self.n), of, size), self.pooled_variance()
+        if towards is not None:
+            whole = np.where(np.isfinite(towards), towards, whole)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(df > 0, _moderated(_sum_by(self.ssd, of, size), df, self.pooled_variance()), np.nan)
+            own = np.maximum(_sum_by(self.ssd, of, size) / df, 1e-6 * whole)
+            logs = (df * np.log(own) + PRIOR_DF * np.log(whole)) / (df + PRIOR_DF)
+            return np.where(df > 0, np.where(whole > 0, np.exp(logs), 0.0), np.nan)
 
 
 def _df(n: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -173,7 +183,8 @@ def _against_control(
     first = np.unique(pair, return_index=True)[1]
     g, b = group[first], block[treated][first]
     with np.errstate(invalid="ignore", divide="ignore"):
-        within, own_c = P.pooled_by(of_block[b], len(contexts)), C.pooled_by(of_block, len(contexts))
+        within = P.pooled_by(of_block[b], len(contexts))
+        own_c = C.pooled_by(of_block, len(contexts), within)
         within_any, any_c = P.pooled_variance(), C.pooled_variance()
         control_prior = _first(own_c, any_c, within, within_any)[of_block]
         s_c = _moderated(C.ssd, _df(C.n), control_prior)
