@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from ..knowledge.claims import Approval, Design
 from ..tools.lab.protocol import Capabilities
 from ..world_model.errors import BadInput
@@ -17,6 +19,15 @@ def check_policy(name: str) -> str:
         known = "; ".join(f"{k}: {v}" for k, v in POLICIES.items())
         raise BadInput(f"Unknown approval policy {name!r}", cure=f"use one of: {known}")
     return name
+
+
+def check_lab(name: str) -> Literal["replay", "simulated"]:
+    """The lab's name, or BadInput that lists the known ones."""
+    if name == "replay":
+        return "replay"
+    if name == "simulated":
+        return "simulated"
+    raise BadInput(f"Unknown lab {name!r}", cure="use replay or simulated")
 
 
 def approve(policy: str, design: Design, lab: Capabilities, wells_left: int) -> Approval | None:

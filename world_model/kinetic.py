@@ -81,13 +81,24 @@ class KineticCell:
         if not arms:
             return np.zeros((0, len(self.nodes)))
         ends_h = np.array([DEFAULT_H if a.time_h is None else a.time_h for a in arms])
-        if ends_h.max() > LONGEST_H:
-            raise BadInput(f"{ends_h.max():g} h is beyond this cell", cure=f"stay within {LONGEST_H:g} h")
+        for arm in arms:
+            self.check(arm)
         context = np.array([self._place(a.context, self.contexts, "context") for a in arms])
         found = np.zeros((len(arms), len(self.nodes)))
         for chunk in np.array_split(np.arange(len(arms)), max(1, len(arms) // 512)):
             found[chunk] = self._integrate([arms[i] for i in chunk], ends_h[chunk], self.weight[context[chunk]])
         return found
+
+    def check(self, arm: Arm) -> None:
+        """Raises UnknownName or BadInput for an arm that ``respond`` would refuse."""
+        self._place(arm.context, self.contexts, "context")
+        for p in arm.perturbations:
+            if p.kind in SYNTHESIS:
+                self._place(p.name, self.nodes, "node")
+            else:
+                self._actions_of(p)
+        if (arm.time_h or 0.0) > LONGEST_H:
+            raise BadInput(f"{arm.time_h:g} h is beyond this cell", cure=f"stay within {LONGEST_H:g} h")
 
     def effect(self, contrast: Contrast, variable: str) -> float:
         """The true value of a contrast (no populations) for one node, in log2."""

@@ -33,6 +33,9 @@ def ask(
     auto_approve: Annotated[
         str | None, typer.Option(metavar="POLICY", help='Approve experiments by a stated policy: "replay".')
     ] = None,
+    lab: Annotated[
+        str | None, typer.Option(metavar="LAB", help='"replay" or "simulated" (default: as the data allow).')
+    ] = None,
     release: Annotated[
         str,
         typer.Option(metavar='"NAME: WHY"', help="A person answers for a request that the hazard policy stops."),
@@ -72,6 +75,7 @@ def ask(
             llm_url=llm,
             model=model,
             auto_approve=policy,
+            lab=lab,
             seed=seed,
             replay=replay,
             released=release,

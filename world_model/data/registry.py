@@ -55,7 +55,7 @@ class Entry:
 
 def entries() -> dict[str, Entry]:
     """Every registered data set by name."""
-    return {entry.name: entry for entry in (_gdsc(), _rppa(), _norman(), _hpn(), _l1000(), _simulated())}
+    return {entry.name: entry for entry in (_gdsc(), _rppa(), _norman(), _hpn(), _l1000(), _simulated(), _kinetic())}
 
 
 def entry(name: str) -> Entry:
@@ -183,6 +183,18 @@ def _simulated() -> Entry:
 
     return Entry(
         "simulated", "Simulated response of invented lines to invented compounds (no real data)",
+        "Apache-2.0 (part of cytocrux)", "none", "built in", "0", loader,
+    )  # fmt: skip
+
+
+def _kinetic() -> Entry:
+    def loader(folder: Path | None, cache: Path) -> Dataset:
+        from .kinetic import load_kinetic
+
+        return load_kinetic()
+
+    return Entry(
+        "kinetic", "Simulated signalling of invented lines under invented compounds, doses, times (no real data)",
         "Apache-2.0 (part of cytocrux)", "none", "built in", "0", loader,
     )  # fmt: skip
 
