@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .commands import ask, campaign, claims, data, doctor, evals, exchange, mcp, notes, review
+from .commands import ask, campaign, claims, data, doctor, evals, exchange, explain, mcp, notes, review
 from .failures import Guarded
 
 app = typer.Typer(
@@ -46,6 +46,7 @@ app.add_typer(claims.app, name="claims")
 app.add_typer(exchange.index, name="index")
 app.add_typer(data.app, name="data")
 app.add_typer(notes.app, name="notes")
+app.command("explain")(explain.explain)
 app.command("mcp")(mcp.mcp)
 app.command("eval")(evals.evaluate)
 app.command("doctor")(doctor.doctor)

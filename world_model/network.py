@@ -10,8 +10,9 @@ from typing import Literal
 from .vocabulary import Frozen
 
 EdgeKind = Literal[
-    "binds", "inhibits", "activates", "phosphorylates", "dephosphorylates", "transcribes", "represses", "degrades"
-]
+    "binds", "inhibits", "activates", "phosphorylates", "dephosphorylates", "transcribes", "represses", "degrades",
+    "is similar to",
+]  # fmt: skip
 
 
 class Edge(Frozen):
@@ -26,6 +27,20 @@ class Edge(Frozen):
     @property
     def key(self) -> tuple[str, str, int]:
         return (self.source, self.target, self.sign)
+
+    @property
+    def word(self) -> str:
+        """ "A +> B" or "A -| B"; ``key_of`` reads it back."""
+        return f"{self.source} {'+>' if self.sign > 0 else '-|'} {self.target}"
+
+
+def key_of(word: str) -> tuple[str, str, int]:
+    """The key of an edge written as ``Edge.word``. Raises ValueError for anything else."""
+    for arrow, sign in ((" +> ", 1), (" -| ", -1)):
+        source, found, target = word.partition(arrow)
+        if found and source and target:
+            return (source, target, sign)
+    raise ValueError(f"{word!r} is no edge")
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ from ..network import Edge, SignedNetwork
 from .programme import Programme
 
 State = tuple[str, int]
-LAMBDA = 0.1
-LONGEST = 8
+LAMBDA = 0.25
+LONGEST = 10
 SMALL = 1e-9
 
 
@@ -187,9 +187,7 @@ def _write(
     return programme, y
 
 
-def _rooted(
-    chosen: Sequence[tuple[State, Edge]], inputs: Mapping[str, int]
-) -> tuple[tuple[Edge, ...], dict[str, int]]:
+def _rooted(chosen: Sequence[tuple[State, Edge]], inputs: Mapping[str, int]) -> tuple[tuple[Edge, ...], dict[str, int]]:
     """Edges in order from the inputs, and every node's sign; what hangs on nothing is left out."""
     signs = dict(inputs)
     edges: list[Edge] = []
