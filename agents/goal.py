@@ -59,3 +59,4 @@ class Hypothesis(Frozen):
     mechanism: str = Field(default="", max_length=600)
     refuted_by: str = Field(default="", max_length=300)
     origin: str = "builtin"
+    cites: tuple[int, ...] = ()  # ledger entries of the researcher's notes that speak of it

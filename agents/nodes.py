@@ -7,8 +7,6 @@ Every effect goes through the ledger under a key made of campaign and cycle, so 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import TypedDict
 
 from ..knowledge.evalues import assess
 from ..world_model.errors import NotAllowed
@@ -18,36 +16,31 @@ from .design import draft_design
 from .goal import Hypothesis
 from .policies import approve
 from .reviews import approval_for, decision_on
+from .roles.nodes import DebateState, RoleNodes
 from .session import Session
 from .standin import with_patient
 
-OPEN = ("proposed", "registered", "testing")
 
-
-class LoopState(TypedDict, total=False):
-    """What LangGraph checkpoints: ids and hashes only."""
+class LoopState(DebateState, total=False):
+    """What LangGraph checkpoints: ids and hashes only. verdict: where the last step leads."""
 
     campaign: str
-    cycle: int
     hypotheses: str
     picked: str
-    design: str  # content hash, which is also its artefact
     run: str
-    verdict: str  # "review" | "execute" | "skip" | "again" | "report"
-    reason: str
 
 
-class Nodes:
-    """The steps bound to one session."""
+class Nodes(RoleNodes):
+    """The steps bound to one session, those of the roles among them."""
 
     def __init__(self, session: Session) -> None:
-        self.s = session
+        super().__init__(session)
         self.started = time.monotonic()
 
     def understand(self, state: LoopState) -> LoopState:
         s = self.s
         if not any(True for _ in s.ledger.events(kind="goal_set", campaign=s.campaign)):
-            goal = s.mind.understand(s.spec.question, s.briefing())
+            goal = s.mind.understand(s.spec.question, s.briefing().model_copy(update={"turn": "start"}))
             goal = with_patient(goal, s.patient, s.dataset)
             s.record("goal_set", {"goal": goal.model_dump(mode="json")}, "goal")
         goal = s.goal
@@ -71,10 +64,9 @@ class Nodes:
         return {}
 
     def hypothesise(self, state: LoopState) -> LoopState:
+        """The debate's end: typed hypotheses, each with the result that would refute it."""
         s, cycle = self.s, state.get("cycle", 0)
-        settled = [f"{c.claim.sentence} [{c.status}]" for c in s.states().values() if c.status not in OPEN]
-        briefing = s.briefing(settled, s.notes())
-        proposed = unique([*s.mind.hypothesise(s.goal, briefing), *s.builtin.hypothesise(s.goal, briefing)])
+        proposed = self.settle(state)
         s.say(f"cycle {cycle + 1}: {len(proposed)} hypotheses")
         return {"hypotheses": s.artefacts.put_json([h.model_dump(mode="json") for h in proposed])}
 
@@ -87,12 +79,14 @@ class Nodes:
                 s.record("claim_proposed", {"claim": stake.claim.model_dump(mode="json")}, f"claim:{stake.claim.id}")
                 payload = {"prediction": stake.prediction.model_dump(mode="json"), "abstained": stake.abstained}
                 s.record("prediction_registered", payload, f"prediction:{stake.claim.id}")
+                self.cite(state, [stake.claim])
             return {"verdict": "report", "reason": "no measured line stands in for the patient: nothing can be tested"}
         chosen = choosing.choose(s, hypotheses, cycle, s.spec.budget.wells - s.wells_spent())
         for bundle in chosen:
             for weighed in bundle.claims:
                 claim = weighed.stake.claim
                 s.record("claim_proposed", {"claim": claim.model_dump(mode="json")}, f"claim:{claim.id}")
+                self.cite(state, [claim])
         if not chosen:
             return {"verdict": "report", "reason": "nothing left that is worth testing and that the lab can answer"}
         s.say(f"cycle {cycle + 1}: {sum(len(b.claims) for b in chosen)} claims worth breaking in {len(chosen)} bundles")
@@ -233,7 +227,6 @@ class Nodes:
         if answer["cut_sentences"]:
             s.say(f"{answer['cut_sentences']} sentences of the answer were cut: the ledger does not support them")
         s.record("answer", answer, "answer")
-        s.record("campaign_finished", {"reason": state.get("reason", "done")}, "finished")
         return {"verdict": "report"}
 
     def _close_spent(self) -> None:
@@ -247,11 +240,3 @@ class Nodes:
                     {"claim_id": claim_id, "reason": "the lab has no fresh wells of one of its arms"},
                     f"closed:{claim_id}",
                 )
-
-
-def unique(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
-    """The first of those that say the same of the same arm, so that a mind's own wording wins."""
-    found: dict[tuple[object, ...], Hypothesis] = {}
-    for h in hypotheses:
-        found.setdefault((tuple(sorted(h.perturbations)), h.dose, h.time_h, h.readout, h.direction), h)
-    return list(found.values())

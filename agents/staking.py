@@ -106,7 +106,7 @@ class Staker:
             delta=sign * size.delta,
             delta0=sign * size.delta0,
             mechanism=h.mechanism,
-            refuted_by=h.refuted_by or refutation(readout, h, size.delta0, bool(self.study.has_controls)),
+            refuted_by=_broken_by(refutation(readout, h, size.delta0, bool(self.study.has_controls)), h),
             origin=h.origin,
         )
         prediction = self._prediction(claim, theory, sceptic, variance, noise)
@@ -129,7 +129,9 @@ class Staker:
             delta=sign * size.delta0,
             delta0=sign * size.delta,
             mechanism=h.mechanism,
-            refuted_by=f"an excess over the sum of {sign * size.delta:+g} {readout.unit} or more in replicate wells",
+            refuted_by=_broken_by(
+                f"an excess over the sum of {sign * size.delta:+g} {readout.unit} or more in replicate wells", h
+            ),
             origin=h.origin,
         )
         sceptic = Belief(mean=sign * size.delta, sd=size.delta)
@@ -250,6 +252,11 @@ def sentence(arm: Arm, readout: Readout, h: Hypothesis, delta: float, has_contro
     if h.kind == "synergy":
         return f"{what} together {moves.removesuffix('s')} {size} beyond the sum of the two."
     return f"{what} {moves} {size} against control."
+
+
+def _broken_by(result: str, h: Hypothesis) -> str:
+    """The result that breaks the claim, with its number, and what the debate added."""
+    return "; ".join(filter(None, (result, h.refuted_by)))
 
 
 def refutation(readout: Readout, h: Hypothesis, delta0: float, has_controls: bool) -> str:

@@ -21,7 +21,7 @@ def faithful(request: Request) -> Step:
 def inventive(request: Request) -> Step:
     """A model that mixes its rules with inventions: compounds, genes and numbers that nobody knows."""
     reply = _reply(request)
-    if not planning(request):
+    if asked_for(request) == "hypothesise":
         honest = reply["hypotheses"]
         made_up = [h | {"perturbations": [f"Inventinib-{n}"]} for n, h in enumerate(honest[:3])]
         edge = {"source": "INV1", "relation": "inhibits", "target": "MADEUP2"}
@@ -37,12 +37,37 @@ def block(request: Request, label: str) -> list[str]:
     return [line for line in found.group(2).splitlines() if line.strip()] if found else []
 
 
+# how each prompt begins
+OPENINGS = {
+    "understand": "You read a researcher's question",
+    "hypothesise": "You propose testable hypotheses",
+    "read": "You read passages of the researcher's own papers",
+    "doubt": "You are the sceptic of a laboratory system: for each",
+    "revise": "You are the theorist of a laboratory system. The sceptic",
+    "design": "You are the experimentalist",
+    "analyse": "You are the analyst",
+    "criticise": "You are the critic of a report",
+}
+
+
+def asked_for(request: Request) -> str:
+    """Which prompt this is: the name of its template."""
+    system = str(request["messages"][0]["content"])
+    if "may look something up before you decide" in system:
+        return "look"
+    return next((name for name, opening in OPENINGS.items() if opening in system), "")
+
+
 def planning(request: Request) -> bool:
     """Is this the prompt of ``understand``?"""
-    return "You read a researcher's question" in str(request["messages"][0]["content"])
+    return asked_for(request) == "understand"
 
 
 def _reply(request: Request) -> dict[str, Any]:
+    """An answer that keeps every rule of its prompt."""
+    kind = asked_for(request)
+    if kind in _ROLES:
+        return _ROLES[kind](request)
     if planning(request):
         return {
             "intent": "panel", "context": "", "readouts": [], "candidates": [], "exclusions": [], "disease": "",
@@ -59,6 +84,51 @@ def _reply(request: Request) -> dict[str, Any]:
             for name in names[:WANTED]
         ]
     }  # fmt: skip
+
+
+def _look(request: Request) -> dict[str, Any]:
+    """Looks up the first name once, then has enough."""
+    if block(request, "observed"):
+        return {"tool": "none", "argument": ""}
+    return {"tool": "coverage", "argument": block(request, "names")[0]}
+
+
+def _read(request: Request) -> dict[str, Any]:
+    """Cites the first passage with its own first words, for the first name in it."""
+    entry, _, text = block(request, "passages")[0].partition("] ")
+    said = text.split(": ", 1)[1]
+    about = next((n for n in block(request, "names") if n in said), block(request, "names")[0])
+    quote = said.split(".")[0][:200]
+    return {"citations": [{"entry": entry.strip("["), "about": about, "bearing": "mentions", "quote": quote}]}
+
+
+def _doubt(request: Request) -> dict[str, Any]:
+    why = "Dying cells may move the readout without it."
+    return {
+        "doubts": [{"about": p.split()[0], "rival": "toxicity", "reason": why} for p in block(request, "proposals")]
+    }
+
+
+def _revise(request: Request) -> dict[str, Any]:
+    """Takes back the last of its proposals."""
+    labels = [p.split()[0] for p in block(request, "proposals")]
+    moves = ["keep"] * (len(labels) - 1) + ["withdraw"]
+    return {"answers": [{"about": n, "move": m, "reason": ""} for n, m in zip(labels, moves, strict=True)]}
+
+
+_ROLES: dict[str, Callable[[Request], dict[str, Any]]] = {
+    "look": _look,
+    "read": _read,
+    "doubt": _doubt,
+    "revise": _revise,
+    "design": lambda _: {"concerns": [{"concern": "few controls", "reason": "The contrast leans on its controls."}]},
+    "analyse": lambda r: {"explanations": [
+        {"about": c.split()[0], "explanation": "another target", "reason": "It may act elsewhere as well."}
+        for c in block(r, "claims")[:2]]},
+    "criticise": lambda r: {"problems": [
+        {"about": s.split()[0], "problem": "missing limit", "reason": "One line stands for many."}
+        for s in block(r, "sentences")[:1]]},
+}  # fmt: skip
 
 
 def faults(seed: int, timeout_s: float, counted: dict[str, int]) -> Callable[[Request], Step]:

@@ -123,9 +123,15 @@ def _kind(
 def _mechanism(proposal: HypothesisReply, words: Vocabulary, refusals: Refusals) -> str:
     """The chain in words, from its resolved steps, and those sentences of the reason that may stay."""
     steps = [s for edge in proposal.mechanism if (s := _step(edge, words, refusals))]
-    reason, cut = keep_grounded(proposal.reason, lambda token: _known(token, words), words.phrases)
-    refusals.cut += cut
+    reason = keep_known(proposal.reason, words, refusals)
     return ". ".join(filter(None, ["; ".join(steps), reason]))[:600]
+
+
+def keep_known(text: str, words: Vocabulary, refusals: Refusals) -> str:
+    """The sentences of ``text`` that may stand in a record; the others are counted."""
+    kept, cut = keep_grounded(text, lambda token: _known(token, words), words.phrases)
+    refusals.cut += cut
+    return kept
 
 
 def _step(edge: EdgeReply, words: Vocabulary, refusals: Refusals) -> str | None:

@@ -16,12 +16,20 @@ from pydantic import BaseModel
 from cytocrux.agents.minds.draft_hypotheses import draft_hypotheses
 from cytocrux.agents.minds.ground import Refusals
 from cytocrux.agents.minds.replies import HypothesiseReply, UnderstandReply
+from cytocrux.agents.roles import replies
 from cytocrux.prompts.render import MAX_DATA, clean, data, render, source, version
 
 FOLDER = resources.files("cytocrux.prompts")
 SHAPES: dict[str, type[BaseModel] | None] = {
     "understand": UnderstandReply,
     "hypothesise": HypothesiseReply,
+    "look": replies.LookReply,
+    "read": replies.ReadReply,
+    "doubt": replies.DoubtsReply,
+    "revise": replies.ReviseReply,
+    "design": replies.DesignReply,
+    "analyse": replies.AnalyseReply,
+    "criticise": replies.CriticiseReply,
     "repair": None,
 }
 
