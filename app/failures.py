@@ -24,8 +24,8 @@ from ..world_model.errors import BadInput, CytocruxError, NotAllowed
 from .console import clean
 from .options import DEFAULT_WORKSPACE
 
-GROUPS = ("campaign", "claims", "data")  # commands with commands
-COMMANDS = ("ask", "review", "eval", "doctor")
+GROUPS = ("campaign", "claims", "data", "model")  # commands with commands
+COMMANDS = ("ask", "review", "predict", "eval", "doctor")
 
 
 class Guarded(TyperGroup):

@@ -19,6 +19,13 @@ Workspace = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object; errors become JSON too.")]
 
+Data = Annotated[
+    str | None, typer.Option("--data", metavar="NAME|FILE", help="A data set of `data list`, or your own file.")
+]
+Model = Annotated[Path | None, typer.Option("--model", metavar="DIR", help="A cell saved by `model train`.")]
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="cpu, or cuda where there is one.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of everything random.")]
+
 
 def existing_file(path: Path, what: str) -> Path:
     """The path itself, or BadInput that says what was looked for and where."""

@@ -5,13 +5,14 @@ Names of public sets go through here; the user's own file (.h5ad, .csv, .tsv, .p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DataUnavailable, UnknownName
 from .dataset import Dataset
 from .fetch import OFFLINE_CURE, cache_dir, data_dir, verify
+from .own import checked, own_files
 
 SUFFIXES = (".h5ad", ".csv", ".tsv", ".parquet", ".gct", ".gz")
 
@@ -58,17 +59,18 @@ def entries() -> dict[str, Entry]:
     return {entry.name: entry for entry in (_gdsc(), _rppa(), _norman(), _hpn(), _l1000(), _simulated(), _kinetic())}
 
 
-def entry(name: str) -> Entry:
-    """Raises UnknownName, with near names."""
+def entry(name: str, also: Iterable[str] = ()) -> Entry:
+    """Raises UnknownName, with near names (those of ``also`` among them)."""
     known = entries()
     if name not in known:
-        raise UnknownName(name, kind="data set", known=known)
+        raise UnknownName(name, kind="data set", known=(*known, *also))
     return known[name]
 
 
-def load(name_or_path: str, *, cache: Path | None = None) -> Dataset:
+def load(name_or_path: str, *, cache: Path | None = None, workspace: Path | None = None) -> Dataset:
     """Wells of a registered data set ("gdsc", "rppa", "norman", "simulated") or of the user's own file.
 
+    ``workspace``: where the user's own names are registered (default: CYTOCRUX_WORKSPACE or ./cytocrux-workspace).
     Raises UnknownName for a name nobody knows, DataUnavailable where the data are neither here nor
     reachable, Corrupt where a file is not the one registered, BadInput for a file that cannot be used.
     """
@@ -77,7 +79,12 @@ def load(name_or_path: str, *, cache: Path | None = None) -> Dataset:
         from .userfile import load_file
 
         return load_file(path)
-    chosen = entry(name_or_path)
+    own = own_files(workspace)
+    if name_or_path in own:
+        from .userfile import load_file
+
+        return load_file(checked(own[name_or_path]), name=name_or_path)
+    chosen = entry(name_or_path, also=own)
     local = chosen.local()
     if local is None and chosen.folder and not chosen.fetchable:
         raise DataUnavailable(

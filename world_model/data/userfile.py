@@ -48,8 +48,12 @@ def load_file(path: Path, *, name: str = "", scale: str = "", modality: str = ""
         labels, X, readouts = read_gct(path)
         name = name or safe_stem(path.name.partition(".")[0])
         return _conform(labels, X, readouts, stated=scale, modalities=modality, name=name, source=str(path))
-    raw = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_text(path)
-    return from_table(raw, name=name or safe_stem(path.stem), source=str(path))
+    return from_table(read_table(path), name=name or safe_stem(path.stem), source=str(path))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A .parquet, .csv or .tsv with every cell a text (missing = ""). Raises BadInput where it is none."""
+    return _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_text(path)
 
 
 def from_table(raw: pd.DataFrame, *, name: str, source: str) -> Dataset:
