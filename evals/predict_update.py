@@ -42,7 +42,7 @@ def run(*, fast: bool = False) -> list[Result]:
     engine, start = after.engine, cell.engine
     if not isinstance(engine, ConditionCell) or not isinstance(start, ConditionCell):
         raise TypeError("conditions with doses are served by the condition engine")
-    kept = {name: (r.index, r.unit, r.process.noise) for name, r in engine.residuals.items()}
+    kept = {name: r.kept for name, r in engine.residuals.items()}
     again, rebuild_s = _timed(
         lambda: ConditionCell.restore(
             after.rows, engine.priors, start.parameters, kept, start.trust, seed=start.seed, device=start.device

@@ -10,149 +10,173 @@ Every base of a training row leaves that row's own reading out, so that it errs 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
 
-from .rows import Array, Codes, cell_keys, codes, parts
+from .coding import Coded, Coder, Grouping
+from .rows import Array, Codes, parts
 
 BASES = ("additive", "condition mean", "context mean", "train mean")
+CELL = ("perturbation", "dose", "time_h")
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True)
 class BaseValues:
-    """mean, var (n, r): a base's prediction and the squared standard error of it; NaN where it does not apply."""
+    """mean: (q, r) a base's prediction; NaN where it does not apply."""
 
     mean: Array
-    var: Array
 
 
 @dataclass(frozen=True)
-class Grouping:
-    """Codes of training rows and query rows over some columns (-1 = unseen in training)."""
+class Query:
+    """Conditions to predict, coded; combinations: row -> the training rows of each of its singles."""
 
-    train: Codes
-    query: Codes
-    size: int
+    coded: Coded
+    combinations: dict[int, list[Codes]]
 
-    @classmethod
-    def of(cls, train: pd.DataFrame, query: pd.DataFrame, *columns: str) -> Grouping:
-        keys = cell_keys(train, *columns)
-        known: dict[tuple[Any, ...], int] = {}
-        for key in keys:
-            known.setdefault(key, len(known))
-        return cls(codes(keys, known), codes(cell_keys(query, *columns), known), len(known))
+    def __len__(self) -> int:
+        return len(self.coded["context"])
+
+    def take(self, index: Codes) -> Query:
+        place = {int(row): i for i, row in enumerate(index)}
+        few = {place[q]: rows for q, rows in self.combinations.items() if q in place}
+        return Query({c: v[index] for c, v in self.coded.items()}, few)
+
+
+class Bases:
+    """The rules over a fixed table of training conditions (as from ``tidy``)."""
+
+    def __init__(self, train: pd.DataFrame) -> None:
+        self.coder = Coder(train)
+        self.conditions = train
+
+    def query(self, conditions: pd.DataFrame) -> Query:
+        coded = self.coder.codes(conditions)
+        return Query(coded, self._combinations(conditions["perturbation"].to_numpy(object), coded))
+
+    @cached_property
+    def own(self) -> Query:
+        """The training rows themselves."""
+        return self.query(self.conditions)
+
+    def _combinations(self, names: Any, coded: Coded) -> dict[int, list[Codes]]:
+        """Rows of a combination -> for each member, the training rows of that single (same context, dose or none)."""
+        group = self.coder.grouping("context", *CELL)
+        found: dict[int, list[Codes]] = {}
+        many = np.flatnonzero(np.array(["+" in n for n in names], dtype=bool))
+        singles = {p: self.coder.code("perturbation", p) for i in many for p in parts(names[i])}
+        for q in many:
+            members = [self._rows(group, coded, int(q), singles[p]) for p in parts(names[q])]
+            if len(members) > 1 and all(len(m) for m in members):
+                found[int(q)] = members
+        return found
+
+    def _rows(self, group: Grouping, coded: Coded, q: int, single: int) -> Codes:
+        for dose in (coded["dose"][q], self.coder.no_dose):
+            one = {c: np.array([coded[c][q]]) for c in ("context", "time_h")}
+            place = group.of({**one, "perturbation": np.array([single]), "dose": np.array([dose])})
+            if place[0] >= 0:
+                return group.rows(int(place[0]))
+        return np.zeros(0, dtype=np.intp)
+
+    def sums(self, delta: Array, mask: Mask | None = None) -> BaseSums:
+        """Everything the rules need of the readings (n, r); rows outside ``mask`` are left out (folds)."""
+        return BaseSums(self.coder, delta if mask is None else np.where(mask[:, None], delta, np.nan))
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Per group: number, sum and sum of squares of the readings, (groups, r)."""
+    """Per group: number and sum of the readings, (groups + 1, r); the last row stands for unseen groups."""
 
+    group: Grouping
     n: Array
     s: Array
-    q: Array
 
     @classmethod
-    def of(cls, group: Codes, size: int, delta: Array) -> Sums:
-        seen = np.isfinite(delta)
-        filled = np.where(seen, delta, 0.0)
-        n, s, q = (np.zeros((size + 1, delta.shape[1])) for _ in range(3))  # last row: unseen groups, all zero
-        np.add.at(n, group, seen.astype(float))
-        np.add.at(s, group, filled)
-        np.add.at(q, group, filled**2)
-        n[-1], s[-1], q[-1] = 0.0, 0.0, 0.0
-        return cls(n, s, q)
+    def of(cls, group: Grouping, seen: Array, filled: Array) -> Sums:
+        rows = len(group.train)
+        member = csr_matrix((np.ones(rows), (group.train, np.arange(rows))), shape=(group.size + 1, rows))
+        return cls(group, member @ seen, member @ filled)
 
-    def at(self, group: Codes) -> tuple[Array, Array, Array]:
-        return self.n[group], self.s[group], self.q[group]
+    def at(self, query: Query) -> tuple[Array, Array]:
+        place = self.group.of(query.coded)
+        return self.n[place], self.s[place]
 
 
-def mean_without(all_: Sums, at: Codes, own: Sums, own_at: Codes) -> BaseValues:
-    """Mean of group ``at`` without the readings that share the query's own group."""
-    n, s, q = (a - b for a, b in zip(all_.at(at), own.at(own_at), strict=True))
-    n = np.where(n > 0.5, n, np.nan)
-    mean = s / n
-    spread = np.maximum(q / n - mean**2, 0.0) * n / np.maximum(n - 1, 1)
-    total = np.nanvar(np.where(all_.n > 0, all_.s / np.maximum(all_.n, 1), np.nan)) if len(all_.n) > 1 else 0.0
-    return BaseValues(mean, np.where(n > 1.5, spread, np.maximum(spread, total)) / n)
+class BaseSums:
+    """The rules with their readings: ``values`` answers any query without reading the training rows again."""
+
+    def __init__(self, coder: Coder, kept: Array) -> None:
+        self._coder, self._kept = coder, kept
+        self._seen = np.isfinite(kept).astype(np.float64)
+        self._filled = np.where(self._seen > 0, kept, 0.0)
+        self._sums: dict[tuple[str, ...], Sums] = {}
+
+    def by(self, *columns: str) -> Sums:
+        if columns not in self._sums:
+            self._sums[columns] = Sums.of(self._coder.grouping(*columns), self._seen, self._filled)
+        return self._sums[columns]
+
+    def values(self, query: Query) -> dict[str, BaseValues]:
+        """name -> (q, r) predictions; NaN where a base does not apply."""
+        near = self._without(query, ("context", "dose", "time_h"), ("context", "dose", "time_h", "perturbation"))
+        far = self._without(query, ("context",), ("context", "perturbation"))
+        found = {
+            "additive": self._additive(query),
+            "condition mean": self._without(query, CELL, (*CELL, "context")),
+            "context mean": np.where(np.isfinite(near), near, far),
+            "train mean": np.broadcast_to(self._mean, (len(query), self._kept.shape[1])).copy(),
+        }
+        return {name: BaseValues(mean) for name, mean in found.items()}
+
+    def _without(self, query: Query, group: tuple[str, ...], own: tuple[str, ...]) -> Array:
+        """Mean of the query's group without the readings that share its own, narrower one."""
+        (n, s), (n_own, s_own) = self.by(*group).at(query), self.by(*own).at(query)
+        n = n - n_own
+        return np.asarray((s - s_own) / np.where(n > 0.5, n, np.nan))
+
+    @cached_property
+    def _mean(self) -> Array:
+        n = self._seen.sum(axis=0)
+        return np.asarray(self._filled.sum(axis=0) / np.where(n > 0, n, np.nan))
+
+    def _additive(self, query: Query) -> Array:
+        out = np.full((len(query), self._kept.shape[1]), np.nan)
+        for q, groups in query.combinations.items():
+            total = np.zeros(self._kept.shape[1])
+            for members in groups:
+                n = self._seen[members].sum(axis=0)
+                total = total + self._filled[members].sum(axis=0) / np.where(n > 0, n, np.nan)
+            out[q] = total
+        return out
+
+    def spread_over(self, query: Query, columns: tuple[str, ...], least: int) -> tuple[Array, Array]:
+        """Mean and sd (q, r) of all readings of each query's group; NaN with fewer than ``least``."""
+        sums = self.by(*columns)
+        n, s = sums.at(query)
+        place = sums.group.of(query.coded)
+        n = np.where(n >= least, n, np.nan)
+        mean = s / n
+        member = sums.group.train
+        centred = self._filled - self._seen * np.nan_to_num(sums.s / np.maximum(sums.n, 1))[member]
+        rows = len(member)
+        square = csr_matrix((np.ones(rows), (member, np.arange(rows))), shape=(sums.group.size + 1, rows)) @ centred**2
+        return mean, np.sqrt(square[place] / (n - 1))
 
 
 class BaseModel:
     """All bases for a fixed pair of training and query tables; ``mask`` leaves training rows out (folds)."""
 
-    def __init__(self, train: pd.DataFrame, query: pd.DataFrame, names: Sequence[str] = BASES) -> None:
-        self.names = tuple(names)
-        self._n_train, self._n_query = len(train), len(query)
-        cell = ("perturbation", "dose", "time_h")
-        self._cell = Grouping.of(train, query, *cell)
-        self._cell_context = Grouping.of(train, query, *cell, "context")
-        self._context_at = Grouping.of(train, query, "context", "dose", "time_h")
-        self._context = Grouping.of(train, query, "context")
-        self._context_pert = Grouping.of(train, query, "context", "perturbation")
-        self._context_at_pert = Grouping.of(train, query, "context", "dose", "time_h", "perturbation")
-        self._singles = _singles(train, query)
+    def __init__(self, train: pd.DataFrame, query: pd.DataFrame) -> None:
+        self._bases = Bases(train)
+        self._query = self._bases.own if query is train else self._bases.query(query)
 
-    def values(self, delta: Array, noise: Array, mask: np.ndarray[Any, np.dtype[np.bool_]]) -> dict[str, BaseValues]:
-        """name -> values for the query rows, from the training rows where ``mask`` is True.
-
-        delta, noise: (n_train, r) readings and their variances.
-        """
-        kept = np.where(mask[:, None], delta, np.nan)
-        made = {
-            "additive": lambda: self._additive(kept, noise),
-            "condition mean": lambda: self._without(kept, self._cell, self._cell_context),
-            "context mean": lambda: self._context_mean(kept),
-            "train mean": lambda: self._train_mean(kept),
-        }
-        return {name: made[name]() for name in self.names}
-
-    def _without(self, kept: Array, group: Grouping, own: Grouping) -> BaseValues:
-        sums = Sums.of(group.train, group.size, kept)
-        return mean_without(sums, group.query, Sums.of(own.train, own.size, kept), own.query)
-
-    def _context_mean(self, kept: Array) -> BaseValues:
-        near = self._without(kept, self._context_at, self._context_at_pert)
-        far = self._without(kept, self._context, self._context_pert)
-        use = np.isfinite(near.mean)
-        return BaseValues(np.where(use, near.mean, far.mean), np.where(use, near.var, far.var))
-
-    def _train_mean(self, kept: Array) -> BaseValues:
-        one = np.zeros(self._n_train, dtype=np.intp)
-        sums = Sums.of(one, 1, kept)
-        n = np.where(sums.n[0] > 0, sums.n[0], np.nan)
-        mean = sums.s[0] / n
-        var = np.maximum(sums.q[0] / n - mean**2, 0.0) / n
-        shape = (self._n_query, kept.shape[1])
-        return BaseValues(np.broadcast_to(mean, shape).copy(), np.broadcast_to(var, shape).copy())
-
-    def _additive(self, kept: Array, noise: Array) -> BaseValues:
-        shape = (self._n_query, kept.shape[1])
-        mean, var = np.full(shape, np.nan), np.full(shape, np.nan)
-        for q, groups in self._singles.items():
-            total, error = np.zeros(kept.shape[1]), np.zeros(kept.shape[1])
-            for members in groups:
-                seen = np.isfinite(kept[members])
-                n = np.where(seen.any(axis=0), seen.sum(axis=0), np.nan)
-                total = total + np.where(seen, kept[members], 0.0).sum(axis=0) / n
-                error = error + np.where(seen, np.nan_to_num(noise[members]), 0.0).sum(axis=0) / n**2
-            mean[q], var[q] = total, error
-        return BaseValues(mean, var)
-
-
-def _singles(train: pd.DataFrame, query: pd.DataFrame) -> dict[int, list[Codes]]:
-    """Query row of a combination -> for each member, the training rows of that single (same context, time)."""
-    where: dict[tuple[Any, ...], list[int]] = {}
-    for i, key in enumerate(cell_keys(train, "context", "perturbation", "dose", "time_h")):
-        where.setdefault(key, []).append(i)
-    found: dict[int, list[Codes]] = {}
-    for q, (context, name, dose, time) in enumerate(cell_keys(query, "context", "perturbation", "dose", "time_h")):
-        members = parts(name)
-        if len(members) < 2:
-            continue
-        rows = [where.get((context, m, dose, time)) or where.get((context, m, None, time)) for m in members]
-        if all(rows):
-            found[q] = [np.array(r, dtype=np.intp) for r in rows]
-    return found
+    def values(self, delta: Array, noise: Array, mask: Mask) -> dict[str, BaseValues]:
+        """name -> values for the query rows, from the readings ``delta`` (n_train, r) where ``mask`` is True."""
+        return self._bases.sums(delta, mask).values(self._query)

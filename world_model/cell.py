@@ -7,7 +7,7 @@ single perturbations without controls: drug screens over cell lines).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,13 +138,33 @@ class VirtualCell:
         asked = tidy(conditions)
         if not len(asked):
             raise BadInput("There is nothing to predict", why="the table of conditions has no rows")
-        answer: Answer = self.engine.answer(asked, context)
+        return self._told(asked, context, single=False)
+
+    def _told(self, asked: pd.DataFrame, context: Context | None, single: bool) -> CellPrediction:
+        if isinstance(self.engine, ConditionCell):
+            answer: Answer = self.engine.answer(asked, context, single=single)
+        else:
+            answer = self.engine.answer(asked, context)
         centre, spread = self.engine.reference(asked)
         abstain = np.array([bool(r) for r in answer.reason])
         return CellPrediction(
             asked, self.readouts, answer.mean, answer.epistemic, answer.aleatoric, answer.in_domain, answer.base,
             abstain, answer.reason, centre, spread,
         )  # fmt: skip
+
+    def screen(
+        self, conditions: pd.DataFrame | Iterable[pd.DataFrame], *, block: int = 1024, single: bool = True,
+        context: Context | None = None,
+    ) -> Iterator[CellPrediction]:  # fmt: skip
+        """Predict any number of conditions, ``block`` at a time: memory does not grow with their number.
+
+        conditions: one table, or tables as they come (``grid`` makes all combinations without holding them).
+        single: in single precision (the condition engine). Raises BadInput for a malformed table.
+        """
+        tables = [conditions] if isinstance(conditions, pd.DataFrame) else conditions
+        for table in tables:
+            for start in range(0, len(table), block):
+                yield self._told(tidy(table.iloc[start : start + block]), context, single)
 
     def respond(self, query: Query, *, context: Context | None = None) -> list[Response]:
         """One response per readout of the query; a score is the mean of its weighted members.

@@ -16,18 +16,21 @@ import numpy as np
 import pandas as pd
 
 from .answer import AND, Answer, Trust
-from .base import BASES, BaseModel, BaseValues
-from .measured import with_own
+from .base import BASES, CELL, Bases, BaseSums, BaseValues, Mask, Query
+from .measured import own_signal, with_own
 from .priors import Priors
-from .rows import Array, Codes, Rows, cell_keys, parts
-from .scales import noise_levels, signal_unit, spread, subgrid
-from .uncertainty import Reproducibility, readout_weights, reproducibility, shrinkage, widening
+from .residual import EXACT_ROWS, Kept, Residual
+from .rows import Array, Codes, Rows, parts
+from .scales import noise_levels, spread
+from .trust import grouped_folds, measure
+from .uncertainty import Reproducibility, reproducibility
 
 if TYPE_CHECKING:
     import torch
 
     from .gp import Process
     from .network import SignedNetwork
+    from .sparse import SparseProcess
     from .vocabulary import Context
 
 # how a condition can be new -> the columns whose values are held out together; the first that fits is used
@@ -42,17 +45,8 @@ NOVELTY = {
 }
 # the context mean stands alone: the train mean's residual knows contexts too
 WITH_RESIDUAL = ("additive", "condition mean", "train mean")
-FOLDS, MOST_ROWS, LEAST_ROWS, TIE = 8, 4000, 4, 1.1
-LEARN_ROWS = 300
-
-
-@dataclass(frozen=True)
-class Residual:
-    """One base's process: ``index`` of its training rows (in its own order), unit (r,) of its residuals."""
-
-    index: Codes
-    unit: Array
-    process: Process
+FOLDS, MANY_FOLDS = 8, 3  # held out of eight: all of them, or three where there are more than ``EXACT_ROWS`` conditions
+MOST_ROWS, LEAST_ROWS, TIE = 64_000, 4, 1.1
 
 
 @dataclass(frozen=True)
@@ -86,24 +80,29 @@ class ConditionCell:
         rows: Rows,
         priors: Priors,
         parameters: dict[str, dict[str, torch.Tensor]],
-        kept: dict[str, tuple[Codes, Array, Array]],
+        kept: Mapping[str, Kept],
         trust: dict[tuple[str, str], Trust],
         *,
         seed: int,
         device: str,
     ) -> ConditionCell:
-        """From saved numbers (kept: index, unit, noise of each residual): only factors are computed."""
+        """From saved numbers of each residual: only factors are computed."""
         return cls(rows, priors, {}, parameters, trust, seed, device)._with_residuals(kept)
 
     # --- learning ---
 
-    def _bases(self, query: pd.DataFrame) -> BaseModel:
-        return BaseModel(self.rows.conditions, query)
+    @cached_property
+    def bases(self) -> Bases:
+        return Bases(self.rows.conditions)
+
+    @cached_property
+    def sums(self) -> BaseSums:
+        """The bases with all readings."""
+        return self.bases.sums(self.rows.delta)
 
     @cached_property
     def train_bases(self) -> dict[str, BaseValues]:
-        every = np.ones(len(self.rows), dtype=bool)
-        return self._bases(self.rows.conditions).values(self.rows.delta, self.noise, every)
+        return self.sums.values(self.bases.own)
 
     @cached_property
     def noise(self) -> Array:
@@ -127,41 +126,70 @@ class ConditionCell:
         return {str(c): reproducibility(self.rows.take(np.flatnonzero(contexts == c))) for c in set(contexts)}
 
     def inverses(self, base: str) -> list[torch.Tensor]:
-        """(K + noise)^-1 of a base's residual process, computed once."""
-        if base not in self._inverses:
-            self._inverses[base] = self.residuals[base].process.inverses()
-        return self._inverses[base]
+        """What ``leave_out`` of a base's residual process reads, computed once."""
+        if ("inverses", base) not in self._cache:
+            self._cache["inverses", base] = self.residuals[base].process.inverses()
+        found: list[torch.Tensor] = self._cache["inverses", base]
+        return found
+
+    def left_out(self, base: str) -> tuple[Array, Array]:
+        """Mean and variance (rows of its index, r) of each row's residual from all other rows, in its unit."""
+        if ("left out", base) not in self._cache:
+            process, y = self.residuals[base].process, self._targets(base)
+            self._cache["left out", base] = process.leave_one_out(self.inverses(base), y)
+        found: tuple[Array, Array] = self._cache["left out", base]
+        return found
+
+    def own_signal(self, base: str) -> Array:
+        """(r,) variance of what is each condition's own around a base."""
+        if ("signal", base) not in self._cache:
+            self._cache["signal", base] = own_signal(self, base)
+        found: Array = self._cache["signal", base]
+        return found
+
+    def places(self, base: str, rows: Codes) -> Codes:
+        """Where training rows stand in the index of a base's residual; empty where it has none of them."""
+        if ("places", base) not in self._cache:
+            place = np.full(len(self.rows), -1, dtype=np.intp)
+            if base in self.residuals:
+                place[self.residuals[base].index] = np.arange(len(self.residuals[base].index))
+            self._cache["places", base] = place
+        found: Codes = self._cache["places", base][rows]
+        return found[found >= 0]
+
+    def _targets(self, base: str) -> Array:
+        residual = self.residuals[base]
+        left = self.rows.delta[residual.index] - self.train_bases[base].mean[residual.index]
+        return np.asarray(left / residual.unit)
+
+    def _ready(self, base: str, dtype: torch.dtype) -> tuple[Process | SparseProcess, torch.Tensor]:
+        """The process of a base and the weights of its training rows, in a precision."""
+        if ("ready", base, dtype) not in self._cache:
+            process = self.residuals[base].process
+            weights = process.weights(self._targets(base)).to(dtype)
+            same = dtype == process.x.dose.dtype
+            self._cache["ready", base, dtype] = (process if same else process.to(dtype), weights)
+        found: tuple[Process | SparseProcess, torch.Tensor] = self._cache["ready", base, dtype]
+        return found
 
     @cached_property
-    def _inverses(self) -> dict[str, list[torch.Tensor]]:
+    def _cache(self) -> dict[tuple[object, ...], Any]:
         return {}
 
-    def _with_residuals(self, kept: dict[str, tuple[Codes, Array, Array]]) -> ConditionCell:
-        import torch
-
-        from .gp import Process, learn
-        from .kernels import features
-
-        bases, noise = self.train_bases, self.noise
+    def _with_residuals(self, kept: Mapping[str, Kept]) -> ConditionCell:
         residuals, learned = {}, dict(self.parameters)
         for name in WITH_RESIDUAL:
-            left = self.rows.delta - bases[name].mean
+            left = self.rows.delta - self.train_bases[name].mean
             index = np.flatnonzero(np.isfinite(left).any(axis=1))
             if len(index) < LEAST_ROWS:
                 continue
             if len(index) > MOST_ROWS:
                 index = np.sort(np.random.default_rng(self.seed).permutation(index)[:MOST_ROWS])
-            if name in kept:
-                index, unit, known = kept[name]
-            else:
-                unit = signal_unit(left[index], noise[index])
-                known = noise_levels(noise[index] / unit**2)
-            x = features(self.rows.conditions.iloc[index], self.priors, self.device)
-            y = left[index] / unit
-            if name not in learned:
-                few = subgrid(self.rows.conditions.iloc[index], LEARN_ROWS, self.seed)
-                learned[name] = learn(x.take(torch.as_tensor(few, device=self.device)), y[few], known[few])
-            residuals[name] = Residual(index, unit, Process.fit(x, y, known, learned[name]))
+            residuals[name] = Residual.fit(
+                self.rows.conditions, left, self.noise, index, self.priors, learned.get(name), kept.get(name),
+                seed=self.seed, device=self.device,
+            )  # fmt: skip
+            learned[name] = residuals[name].process.p
         return replace(self, residuals=residuals, parameters=learned)
 
     def _with_trust(self) -> ConditionCell:
@@ -170,98 +198,65 @@ class ConditionCell:
         for novelty, columns in NOVELTY.items():
             folds = self._folds(novelty, columns)
             if len(folds) >= 2:
-                trust |= {(novelty, b): t for b, t in self._measure(folds, inverses).items()}
+                tried = folds if len(self.rows) <= EXACT_ROWS else folds[:MANY_FOLDS]
+                found = measure(self.rows, self.noise, self.bases, self.residuals, inverses, tried)
+                trust |= {(novelty, b): t for b, t in found.items()}
         return replace(self, trust=trust)
 
     def _folds(self, novelty: str, columns: tuple[str, ...]) -> list[Codes]:
         """Seeded groups of training rows that share no value of ``columns``; [] where there are under three values."""
-        table = self.rows.conditions
-        keys = cell_keys(table, *columns)
-        combination = np.array([len(parts(p)) > 1 for p in table["perturbation"]])
-        wanted = combination if novelty == "new combination" else np.ones(len(table), dtype=bool)
-        if novelty == "new perturbation":
+        combination = np.array([len(parts(p)) > 1 for p in self.rows.conditions["perturbation"]])
+        wanted = np.ones(len(self.rows), dtype=bool)
+        if novelty == "new combination":
+            wanted = combination
+        elif novelty == "new perturbation":
             wanted = ~combination
-        groups: dict[Any, list[int]] = {}
-        for i in np.flatnonzero(wanted):
-            groups.setdefault(keys[i], []).append(int(i))
-        if len(groups) < 3:
-            return []
-        names = list(groups)
-        order = np.random.default_rng(self.seed).permutation(len(names))
-        bins: list[list[int]] = [[] for _ in range(min(FOLDS, len(names)))]
-        for position, k in enumerate(order):
-            bins[position % len(bins)] += groups[names[k]]
-        return [np.sort(np.array(b, dtype=np.intp)) for b in bins]
-
-    def _measure(self, folds: list[Codes], inverses: dict[str, list[torch.Tensor]]) -> dict[str, Trust]:
-        """Hold out each fold: what would each base (with its residual) have said?"""
-        n, r = self.rows.delta.shape
-        model, noise = self._bases(self.rows.conditions), self.noise
-        wanted, offered, sd = ({b: np.full((n, r), np.nan) for b in BASES} for _ in range(3))
-        for held in folds:
-            mask = np.ones(n, dtype=bool)
-            mask[held] = False
-            bases = model.values(self.rows.delta, noise, mask)
-            for name, base in bases.items():
-                wanted[name][held] = (self.rows.delta - base.mean)[held]
-                if name not in self.residuals:
-                    offered[name][held], sd[name][held] = 0.0, spread(self.rows.delta - base.mean)
-                    continue
-                residual = self.residuals[name]
-                place = np.full(n, -1, dtype=np.intp)
-                place[residual.index] = np.arange(len(residual.index))
-                here = held[place[held] >= 0]
-                y = (self.rows.delta - base.mean)[residual.index] / residual.unit
-                mean, var = residual.process.leave_out(inverses[name], place[here], y)
-                offered[name][here], sd[name][here] = mean * residual.unit, np.sqrt(var) * residual.unit
-        weight, found = np.sqrt(readout_weights(self.rows)), {}
-        for name in BASES:
-            shrink = shrinkage(wanted[name] * weight, offered[name] * weight)
-            error = wanted[name] - shrink * offered[name]
-            both = np.isfinite(error) & np.isfinite(wanted["train mean"])
-            if both.any():
-                plain = float(np.sum((wanted["train mean"] * weight)[both] ** 2))
-                share = float(np.sum((error * weight)[both] ** 2)) / max(plain, 1e-12)
-                factor = self.residuals[name].process.noise_factor if name in self.residuals else 1.0
-                found[name] = Trust(shrink, widening(error, sd[name], np.sqrt(factor * noise)), share)
-        return found
+        keys = self.bases.coder.grouping(*columns).train
+        return grouped_folds(keys, np.flatnonzero(wanted), FOLDS, self.seed)
 
     # --- answering ---
 
     def novelty(self, conditions: pd.DataFrame) -> list[str]:
         """In which way each condition is new to the training data (a key of ``NOVELTY``)."""
-        known = {c: set(cell_keys(self.rows.conditions, *cols)) for c, cols in NOVELTY.items()}
-        asked = {c: cell_keys(conditions, *cols) for c, cols in NOVELTY.items()}
-        out = []
-        for i, name in enumerate(conditions["perturbation"]):
-            order = [n for n in NOVELTY if n != "new combination" or len(parts(name)) > 1]
-            out.append(next((n for n in order if asked[n][i] not in known[n]), "known elsewhere"))
+        names = list(NOVELTY)
+        return [names[i] for i in self._novelty(self.bases.query(conditions), conditions)]
+
+    def _novelty(self, query: Query, conditions: pd.DataFrame) -> Codes:
+        """(n,) place in ``NOVELTY`` of the first way that fits."""
+        single = np.array([len(parts(p)) <= 1 for p in conditions["perturbation"]])
+        out = np.full(len(conditions), len(NOVELTY) - 1, dtype=np.intp)
+        for i, (name, columns) in reversed(list(enumerate(NOVELTY.items()))):
+            new = self.bases.coder.grouping(*columns).of(query.coded) < 0
+            out[new & ~single if name == "new combination" else new] = i
         return out
 
-    def answer(self, conditions: pd.DataFrame, context: Context | None) -> Answer:
-        """conditions: as from ``tidy``. context: features of a context that the training data do not describe."""
+    def answer(self, conditions: pd.DataFrame, context: Context | None, *, single: bool = False) -> Answer:
+        """conditions: as from ``tidy``. context: features of a context that the training data do not describe.
+
+        single: in single precision (faster where many conditions are screened).
+        """
         priors = self.priors if context is None else self.priors.describing(context)
-        every = np.ones(len(self.rows), dtype=bool)
-        bases = self._bases(conditions).values(self.rows.delta, self.noise, every)
-        novelty = self.novelty(conditions)
-        chosen = [self._choose(n, bases, i) for i, n in enumerate(novelty)]
+        query = self.bases.query(conditions)
+        bases, novelty = self.sums.values(query), self._novelty(query, conditions)
+        chosen = self._chosen(novelty, bases)  # (n, bases)
         n, r = len(conditions), len(self.rows.readouts)
         mean, sd, near = np.zeros((n, r)), np.zeros((n, r)), np.zeros(n)
-        for name in BASES:
-            at = np.array([i for i, names in enumerate(chosen) if name in names], dtype=np.intp)
+        for b, name in enumerate(BASES):
+            at = np.flatnonzero(chosen[:, b])
             if not len(at):
                 continue
-            share = np.array([1.0 / len(chosen[i]) for i in at])
-            told = self._one_base(name, conditions.iloc[at], bases[name].mean[at], [novelty[i] for i in at], priors)
+            share = 1.0 / chosen[at].sum(axis=1)
+            told = self._one_base(name, conditions.iloc[at], bases[name].mean[at], novelty[at], priors, single)
             mean[at] += share[:, None] * told[0]
             sd[at] += share[:, None] * told[1]  # their errors are taken as fully dependent
             near[at] += share * told[2]
-        well = np.sqrt(self.rows.well_variance())
-        aleatoric = np.broadcast_to(np.where(np.isfinite(well), well, 0.0), (n, r)).copy()
-        labels = [AND.join(names) for names in chosen]
+        well = np.sqrt(self.rows.well_variance(conditions["context"].tolist()))
+        aleatoric = np.where(np.isfinite(well), well, 0.0)
+        names = {key.tobytes(): AND.join(np.array(BASES)[key]) for key in np.unique(chosen, axis=0)}
+        labels = [names[key.tobytes()] for key in chosen]
         places = zip(conditions["perturbation"], conditions["context"], labels, strict=True)
         reasons = [self._reason(str(name), str(where), label) for name, where, label in places]
-        whole = with_own(self, conditions, Answer(mean, sd, aleatoric, near, labels, reasons))
+        whole = with_own(self, query, Answer(mean, sd, aleatoric, near, labels, reasons))
         noted = [b + self._gap(str(p)) for b, p in zip(whole.base, conditions["perturbation"], strict=True)]
         return replace(whole, base=noted)
 
@@ -271,62 +266,62 @@ class ConditionCell:
         return f" (nothing in {', '.join(lacking)})" if lacking else ""
 
     def _one_base(
-        self, name: str, conditions: pd.DataFrame, base: Array, novelty: list[str], priors: Priors
+        self, name: str, conditions: pd.DataFrame, base: Array, novelty: Codes, priors: Priors, single: bool
     ) -> tuple[Array, Array, Array]:
         """mean, sd (n, r) and in_domain (n,) of one base with its residual. base: (n, r) its values."""
-        from .kernels import features
+        import torch
 
-        left = self.rows.delta - self.train_bases[name].mean
+        from .kernels import features, real
+
+        plain = Trust(1.0, 1.0, 1.0) if name in self.residuals else Trust(0.0, 1.0, 1.0)
+        trusts = [self.trust.get((way, name), plain) for way in NOVELTY]
+        shrink, widen = (np.array(v)[novelty] for v in zip(*((t.shrink, t.widen) for t in trusts), strict=True))
         if name not in self.residuals:
-            widen = np.array([self.trust.get((v, name), Trust(0.0, 1.0, 1.0)).widen for v in novelty])
+            left = self.rows.delta - self.train_bases[name].mean
             seen = np.isfinite(left).any(axis=0)  # never held out: it may err by as much as changes are large
             unit = np.where(seen, spread(left), spread(self.rows.delta))
             return base, widen[:, None] * unit, np.zeros(len(conditions))
-        residual = self.residuals[name]
-        trust = [self.trust.get((v, name), Trust(1.0, 1.0, 1.0)) for v in novelty]
-        x = features(conditions, priors, self.device)
-        offered, var = residual.process.predict(x, left[residual.index] / residual.unit)
-        shrink, widen = np.array([t.shrink for t in trust]), np.array([t.widen for t in trust])
+        dtype = torch.float32 if single else real(self.device)
+        residual, (process, weights) = self.residuals[name], self._ready(name, dtype)
+        told = process.at(features(conditions, priors, self.device).to(dtype), weights)
+        offered, var = (part.cpu().numpy().astype(np.float64, copy=False) for part in told)
         near = 1.0 - np.clip(var.mean(axis=1) / residual.process.prior, 0.0, 1.0)
         sd = widen[:, None] * np.sqrt(var) * residual.unit
         return base + shrink[:, None] * offered * residual.unit, sd, near
 
     def reference(self, conditions: pd.DataFrame) -> tuple[Array, Array]:
-        """Mean and sd (n, r) of each condition over the other training contexts; NaN with fewer than three."""
-        n, r = len(conditions), len(self.rows.readouts)
-        centre, spread = np.full((n, r), np.nan), np.full((n, r), np.nan)
-        keys = cell_keys(self.rows.conditions, "perturbation", "dose", "time_h")
-        found: dict[Any, list[int]] = {}
-        for i, key in enumerate(keys):
-            found.setdefault(key, []).append(i)
-        for i, key in enumerate(cell_keys(conditions, "perturbation", "dose", "time_h")):
-            values = self.rows.delta[found.get(key, [])]
-            enough = np.isfinite(values).sum(axis=0) >= 3
-            if enough.any():
-                centre[i, enough] = np.nanmean(values[:, enough], axis=0)
-                spread[i, enough] = np.nanstd(values[:, enough], axis=0, ddof=1)
-        return centre, spread
+        """Mean and sd (n, r) of each condition over the training contexts; NaN with fewer than three."""
+        return self.sums.spread_over(self.bases.query(conditions), CELL, 3)
 
-    def _choose(self, novelty: str, bases: dict[str, BaseValues], row: int) -> tuple[str, ...]:
-        """Of the bases that apply to this row, those that erred least on conditions new in the same way.
+    def _chosen(self, novelty: Codes, bases: dict[str, BaseValues]) -> Mask:
+        """(n, bases) of the bases that apply to a row, those that erred least on conditions new in the same way.
 
         All within ``TIE`` of the least error are averaged: held-out errors of a few contexts do not rank them.
         """
-        fits = [b for b in BASES if np.isfinite(bases[b].mean[row]).any()]
-        errors = {b: self.trust[novelty, b].error for b in fits if (novelty, b) in self.trust}
-        if not errors:
-            return (fits[0],)
-        least = min(errors.values())
-        return tuple(b for b, e in errors.items() if e <= TIE * least)
+        fits = np.stack([np.isfinite(bases[b].mean).any(axis=1) for b in BASES], axis=1)
+        error = np.array([[self._error(way, b) for b in BASES] for way in NOVELTY])[novelty]
+        error = np.where(fits, error, np.inf)
+        least = error.min(axis=1, keepdims=True)
+        first = np.arange(len(BASES)) == np.argmax(fits, axis=1)[:, None]
+        return np.asarray(np.where(np.isfinite(least), error <= TIE * least, first))
+
+    def _error(self, novelty: str, base: str) -> float:
+        found = self.trust.get((novelty, base))
+        return found.error if found else np.inf
+
+    def _choose(self, novelty: str, bases: dict[str, BaseValues], row: int) -> tuple[str, ...]:
+        """The chosen bases of one row."""
+        one = {name: BaseValues(values.mean[[row]]) for name, values in bases.items()}
+        chosen = self._chosen(np.array([list(NOVELTY).index(novelty)]), one)[0]
+        return tuple(b for b, use in zip(BASES, chosen, strict=True) if use)
 
     def _reason(self, perturbation: str, context: str, base: str) -> str:
         hopeless = self.reproducible_in.get(context, self.reproducibility).hopeless
         if hopeless:
             return hopeless
-        unknown = [p for p in parts(perturbation) if p not in self.priors.perturbations]
-        nowhere = [p for p in unknown if not any(p in t.index for t in self.priors.tables.values())]
+        nowhere = self.priors.unheard(perturbation)
         if nowhere:
-            return f"{nowhere[0]} was never measured and nothing is known of it: this is the {base}"
+            return f"{nowhere} was never measured and nothing is known of it: this is the {base}"
         return ""
 
     # --- learning more ---
@@ -336,10 +331,9 @@ class ConditionCell:
         from .kernels import features
 
         cell = replace(self, rows=self.rows.plus(more), priors=self.priors.knowing(more.conditions))
-        bases, noise = cell.train_bases, cell.noise
         residuals = {}
         for name, old in self.residuals.items():
-            left = cell.rows.delta - bases[name].mean
+            left = cell.rows.delta - cell.train_bases[name].mean
             fits = np.flatnonzero(np.isfinite(left).any(axis=1))
             room = MOST_ROWS - len(old.index)
             first = np.setdiff1d(fits[fits >= len(self.rows)], old.index)
@@ -347,8 +341,9 @@ class ConditionCell:
             new = np.concatenate([first, late])[: max(room, len(first))]
             index = np.concatenate([old.index, new])
             x = features(cell.rows.conditions.iloc[index], cell.priors, self.device)
-            y_new = left[new] / old.unit
-            known = noise_levels(noise[new] / old.unit**2, like=old.process.noise)
-            process = old.process.append(x, known, y_new) if len(new) else replace(old.process, x=x)
-            residuals[name] = Residual(index, old.unit, process)
+            if not len(new):
+                residuals[name] = replace(old, process=old.process.renamed(x))
+                continue
+            known = noise_levels(cell.noise[new] / old.unit**2, like=old.process.noise)
+            residuals[name] = Residual(index, old.unit, old.process.append(x, known, left[new] / old.unit))
         return replace(cell, residuals=residuals)

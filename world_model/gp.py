@@ -6,12 +6,12 @@ Outputs with the same missing rows and the same noise share one Cholesky factor 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from .kernels import Features, kernel, noise_variance, parameters, prior_variance
+from .kernels import Features, kernel, noise_variance, parameters, prior_variance, real
 from .rows import Array, Codes
 
 Tensor = torch.Tensor
@@ -43,12 +43,18 @@ def learn(x: Features, y: Array, noise: Array, *, steps: int = 30) -> dict[str, 
     """
     from scipy.optimize import minimize
 
-    device = str(x.dose.device)
+    device = str(x.device)
     start = parameters(len(x.context), len(x.perturbation), device)
     sizes = [len(v) for v in start.values()]
     origin = torch.cat(list(start.values()))
     targets = [
-        tuple(torch.as_tensor(part, device=device) for part in (rows, y[np.ix_(rows, outs)], noise[rows, outs[0]]))
+        (
+            torch.as_tensor(rows, device=device),
+            *(
+                torch.as_tensor(part, dtype=real(device), device=device)
+                for part in (y[np.ix_(rows, outs)], noise[rows, outs[0]])
+            ),
+        )
         for outs, rows in patterns(y, noise)
         if len(rows) > 1
     ]
@@ -57,7 +63,7 @@ def learn(x: Features, y: Array, noise: Array, *, steps: int = 30) -> dict[str, 
         return dict(zip(start, torch.split(flat, sizes), strict=True))
 
     def loss(values: Array) -> tuple[float, Array]:
-        flat = torch.as_tensor(values, device=device).requires_grad_(True)
+        flat = torch.as_tensor(values, dtype=real(device), device=device).requires_grad_(True)
         p = named(flat)
         k = kernel(x, x, p)
         total = ((flat - origin) ** 2).sum() / 8.0
@@ -66,11 +72,11 @@ def learn(x: Features, y: Array, noise: Array, *, steps: int = 30) -> dict[str, 
             fit = torch.linalg.solve_triangular(factor, t, upper=False)
             total = total + (0.5 * (fit**2).sum() + t.shape[1] * torch.log(torch.diagonal(factor)).sum()) / y.shape[1]
         (gradient,) = torch.autograd.grad(total, flat)
-        return float(total.detach()), gradient.cpu().numpy()
+        return float(total.detach()), gradient.cpu().numpy().astype(np.float64)
 
     found = minimize(loss, origin.cpu().numpy(), jac=True, method="L-BFGS-B", bounds=[(-8.0, 8.0)] * len(origin),
                      options={"maxiter": steps})  # fmt: skip
-    return named(torch.as_tensor(found.x, device=device))
+    return named(torch.as_tensor(found.x, dtype=real(device), device=device))
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,8 @@ class Process:
 
     @staticmethod
     def _diagonal(noise: Array, p: dict[str, Tensor]) -> Tensor:
-        return torch.diag(noise_variance(torch.as_tensor(noise, device=p["noise"].device), p))
+        known = torch.as_tensor(noise, dtype=p["noise"].dtype, device=p["noise"].device)
+        return torch.diag(noise_variance(known, p))
 
     @property
     def prior(self) -> float:
@@ -105,21 +112,39 @@ class Process:
         """What the known variances were found to be worth: below one where part of them is common to all rows."""
         return float(torch.exp(self.p["noise"][0]))
 
-    def predict(self, x: Features, y: Array) -> tuple[Array, Array]:
-        """Mean and variance (m, r) of the noiseless signal at ``x``, given targets ``y`` (n, r) of the fitted rows."""
+    def weights(self, y: Array) -> Tensor:
+        """(n, r) weights of the training rows: the mean at x is k(x, rows) @ weights. y: (n, r) targets."""
+        out = self.x.dose.new_zeros(y.shape)
+        for block in self.blocks:
+            target = torch.as_tensor(y[np.ix_(block.rows, block.outputs)], dtype=out.dtype, device=out.device)
+            place = torch.as_tensor(block.rows, device=out.device), torch.as_tensor(block.outputs, device=out.device)
+            out[place[0][:, None], place[1][None, :]] = torch.cholesky_solve(target, block.factor)
+        return out
+
+    def to(self, dtype: torch.dtype) -> Process:
+        """For ``at`` in another precision."""
+        blocks = tuple(replace(b, factor=b.factor.to(dtype)) for b in self.blocks)
+        return Process(self.x.to(dtype), self.noise, {k: v.to(dtype) for k, v in self.p.items()}, blocks)
+
+    def at(self, x: Features, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance (m, r) of the noiseless signal at ``x`` from the ``weights`` of the targets."""
         cross = kernel(x, self.x, self.p)  # (m, n)
-        mean, var = np.zeros((len(cross), y.shape[1])), np.full((len(cross), y.shape[1]), prior_variance(self.p))
+        var = cross.new_full((len(x), weights.shape[1]), self.prior)
         for block in self.blocks:
             if not len(block.rows):
                 continue
-            at = torch.as_tensor(block.rows, device=cross.device)
-            target = torch.as_tensor(y[np.ix_(block.rows, block.outputs)], device=cross.device)
-            half = torch.linalg.solve_triangular(block.factor, cross[:, at].T, upper=False)  # (n, m)
-            fit = torch.linalg.solve_triangular(block.factor, target, upper=False)  # (n, r)
-            mean[:, block.outputs] = (half.T @ fit).cpu().numpy()
-            left = prior_variance(self.p) - (half**2).sum(0)
-            var[:, block.outputs] = left.clamp(min=1e-10).cpu().numpy()[:, None]
-        return mean, var
+            part = (
+                cross if len(block.rows) == len(self.x) else cross[:, torch.as_tensor(block.rows, device=cross.device)]
+            )
+            half = torch.linalg.solve_triangular(block.factor, part.T, upper=False)  # (n, m)
+            left = (self.prior - (half**2).sum(0)).clamp(min=1e-10)
+            var[:, torch.as_tensor(block.outputs, device=cross.device)] = left[:, None]
+        return cross @ weights, var
+
+    def predict(self, x: Features, y: Array) -> tuple[Array, Array]:
+        """Mean and variance (m, r) of the noiseless signal at ``x``, given targets ``y`` (n, r) of the fitted rows."""
+        mean, var = self.at(x, self.weights(y))
+        return mean.cpu().numpy(), var.cpu().numpy()
 
     def inverses(self) -> list[Tensor]:
         """(K + noise)^-1 of every block, for ``leave_out``."""
@@ -143,7 +168,8 @@ class Process:
                 continue
             b = torch.as_tensor(np.flatnonzero(here), device=inverse.device)
             a = torch.as_tensor(np.flatnonzero(~here), device=inverse.device)
-            kept = torch.as_tensor(np.nan_to_num(y[np.ix_(block.rows[~here], block.outputs)]), device=inverse.device)
+            others = np.nan_to_num(y[np.ix_(block.rows[~here], block.outputs)])
+            kept = torch.as_tensor(others, dtype=inverse.dtype, device=inverse.device)
             corner = torch.linalg.inv(inverse[b][:, b])
             out = place[block.rows[here]]
             mean[np.ix_(out, block.outputs)] = (-corner @ (inverse[b][:, a] @ kept)).cpu().numpy()
@@ -152,13 +178,29 @@ class Process:
             var[np.ix_(out, block.outputs)] = np.maximum(diagonal, 1e-10)[:, None]
         return mean, var
 
+    def leave_one_out(self, inverses: list[Tensor], y: Array) -> tuple[Array, Array]:
+        """Mean and variance (n, r) of the signal in each row from all others: y - P y / P_ii, 1 / P_ii - noise."""
+        mean, var = np.full(y.shape, np.nan), np.full(y.shape, np.nan)
+        for block, inverse in zip(self.blocks, inverses, strict=True):
+            here = np.ix_(block.rows, block.outputs)
+            target = torch.as_tensor(y[here], dtype=inverse.dtype, device=inverse.device)
+            precision = torch.diagonal(inverse)[:, None]
+            mean[here] = (target - (inverse @ target) / precision).cpu().numpy()
+            own = torch.diagonal(self._diagonal(self.noise[block.rows, block.outputs[0]], self.p))[:, None]
+            var[here] = (1.0 / precision - own).clamp(min=1e-10).expand(target.shape).cpu().numpy()
+        return mean, var
+
+    def renamed(self, x: Features) -> Process:
+        """The same rows with their features under a larger vocabulary."""
+        return replace(self, x=x)
+
     def append(self, x: Features, noise: Array, y_new: Array) -> Process:
         """With further rows, the factors extended in O(n^2 m): [[L, 0], [B, chol(D - B B')]], B = K_new,old L^-T.
 
         x: features of all rows, old ones first; noise, y_new: (m, r) of the new rows, ``y_new`` read for its pattern.
         """
         n, m = len(self.noise), len(noise)
-        new = torch.arange(n, n + m, device=x.dose.device)
+        new = torch.arange(n, n + m, device=x.device)
         x_new = x.take(new)
         side = kernel(x_new, self.x_of(x, n), self.p)  # (m, n)
         corner = kernel(x_new, x_new, self.p)
@@ -179,4 +221,4 @@ class Process:
     @staticmethod
     def x_of(x: Features, n: int) -> Features:
         """The first n rows."""
-        return x.take(torch.arange(n, device=x.dose.device))
+        return x.take(torch.arange(n, device=x.device))

@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from .answer import AND, Answer, Trust
-from .rows import Array, cell_keys
+from .rows import Array, Codes
 
 if TYPE_CHECKING:
+    from .base import Query
     from .conditioncell import ConditionCell
 
 EXACT = ("context", "perturbation", "kind", "dose", "time_h")
@@ -23,12 +23,11 @@ LEAST_ROWS = 5
 LIKE = "known elsewhere"  # the trust that was measured by leaving single conditions out
 
 
-def with_own(cell: ConditionCell, asked: pd.DataFrame, answer: Answer) -> Answer:
+def with_own(cell: ConditionCell, query: Query, answer: Answer) -> Answer:
     """The answer with every condition that stands among the training rows replaced by its combined estimate."""
-    trained: dict[object, list[int]] = {}
-    for i, key in enumerate(cell_keys(cell.rows.conditions, *EXACT)):
-        trained.setdefault(key, []).append(i)
-    known = [(j, trained[key]) for j, key in enumerate(cell_keys(asked, *EXACT)) if key in trained]
+    group = cell.bases.coder.grouping(*EXACT)
+    place = group.of(query.coded)
+    known = [(int(j), group.rows(int(place[j]))) for j in np.flatnonzero(place >= 0)]
     if not known:
         return answer
     mean, sd, near = answer.mean.copy(), answer.epistemic.copy(), answer.in_domain.copy()
@@ -45,29 +44,33 @@ def with_own(cell: ConditionCell, asked: pd.DataFrame, answer: Answer) -> Answer
     return replace(answer, mean=mean, epistemic=sd, in_domain=near, base=base, reason=reason)
 
 
-def _expected(cell: ConditionCell, rows: list[int], label: str, mean: Array, sd: Array) -> tuple[Array, Array]:
+def _expected(cell: ConditionCell, rows: Codes, label: str, mean: Array, sd: Array) -> tuple[Array, Array]:
     """(r,) leave-one-out mean and variance of the condition in ``rows``: the average over its bases."""
     told = [_expected_of(cell, rows, base, mean, sd) for base in label.split(AND)]
     return np.mean([m for m, _ in told], axis=0), np.mean([np.sqrt(v) for _, v in told], axis=0) ** 2
 
 
-def _expected_of(cell: ConditionCell, rows: list[int], base: str, mean: Array, sd: Array) -> tuple[Array, Array]:
+def _expected_of(cell: ConditionCell, rows: Codes, base: str, mean: Array, sd: Array) -> tuple[Array, Array]:
     """The same for one base; the answer's own where there is no residual (such a base leaves the row out anyway)."""
     residual = cell.residuals.get(base)
-    place = np.flatnonzero(np.isin(residual.index, rows)) if residual is not None else np.zeros(0, dtype=np.intp)
+    place = cell.places(base, rows)
     level = cell.train_bases[base].mean
     if residual is None or not len(place):
         return np.where(np.isfinite(level[rows[0]]), level[rows[0]], mean), sd**2
     trust = cell.trust.get((LIKE, base), Trust(1.0, 1.0, 1.0))
-    y = (cell.rows.delta - level)[residual.index] / residual.unit
-    offered, variance = residual.process.leave_out(cell.inverses(base), place, y)
+    if len(place) == 1:
+        told = cell.left_out(base)
+        offered, variance = told[0][place], told[1][place]
+    else:
+        y = (cell.rows.delta[residual.index] - level[residual.index]) / residual.unit
+        offered, variance = residual.process.leave_out(cell.inverses(base), place, y)
     expected = level[residual.index[place[0]]] + trust.shrink * offered[0] * residual.unit
     # what shrinking leaves out of the prediction goes into its variance
     spread = trust.widen**2 * (variance[0] + (1.0 - trust.shrink) * residual.process.prior) * residual.unit**2
-    return expected, np.maximum(spread, _signal(cell, base))
+    return expected, np.maximum(spread, cell.own_signal(base))
 
 
-def _signal(cell: ConditionCell, base: str) -> Array:
+def own_signal(cell: ConditionCell, base: str) -> Array:
     """(r,) variance of the training changes around ``base`` beyond their noise, by moments: sum(d^2 - v) / n.
 
     It holds what is a condition's own: the process books that as noise, since no other condition tells of it, but
@@ -80,7 +83,7 @@ def _signal(cell: ConditionCell, base: str) -> Array:
     return np.where(n >= LEAST_ROWS, np.maximum(excess / np.maximum(n, 1), 0.0), 0.0)
 
 
-def _measurement(cell: ConditionCell, rows: list[int]) -> tuple[Array, Array]:
+def _measurement(cell: ConditionCell, rows: Codes) -> tuple[Array, Array]:
     """(r,) inverse-variance mean of the condition's rows and its variance; NaN where nothing was measured."""
     delta, noise = cell.rows.delta[rows], cell.noise[rows]
     with np.errstate(invalid="ignore", divide="ignore"):

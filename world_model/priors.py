@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .rows import Array, parts
+from .rows import Array, Codes, parts
 from .similarity import RESERVED, similarity_tables
 
 if TYPE_CHECKING:
@@ -140,12 +140,35 @@ class Priors:
 
     def unplaced(self, perturbation: str) -> list[str]:
         """Feature tables the user brought that lack a member of ``perturbation`` which was never measured."""
-        new = [p for p in parts(perturbation) if p not in self._measured]
-        return [n for n, table in self.tables.items() if n != RESERVED and any(p not in table.index for p in new)]
+        new = [p for p in parts(perturbation) if p not in self._place_of]
+        return [n for n in self.tables if n != RESERVED and any(p not in self._rows_of[n] for p in new)]
+
+    def unheard(self, perturbation: str) -> str:
+        """The first member that was never measured and stands in no table; empty where there is none."""
+        for name in parts(perturbation):
+            if name not in self._place_of and not any(name in rows for rows in self._rows_of.values()):
+                return name
+        return ""
+
+    def context_codes(self, names: Sequence[str]) -> Codes:
+        """Place of each name among the known contexts, -1 = unknown."""
+        known = {name: i for i, name in enumerate(self.contexts)}
+        return np.array([known.get(name, -1) for name in names], dtype=np.intp)
+
+    def member_codes(self, members: Sequence[tuple[str, ...]]) -> Codes:
+        """(n, most members) places among the known perturbations; -1 = unknown, or padding."""
+        out = np.full((len(members), max([1, *map(len, members)])), -1, dtype=np.intp)
+        for row, names in enumerate(members):
+            out[row, : len(names)] = [self._place_of.get(name, -1) for name in names]
+        return out
 
     @cached_property
-    def _measured(self) -> frozenset[str]:
-        return frozenset(self.perturbations)
+    def _place_of(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.perturbations)}
+
+    @cached_property
+    def _rows_of(self) -> dict[str, dict[str, int]]:
+        return {name: {str(p): i for i, p in enumerate(table.index)} for name, table in self.tables.items()}
 
     def context_blocks(self, names: Sequence[str]) -> list[Array]:
         """One (n, k) block a feature table, rows of mean squared length one; zero rows where a context has none."""
@@ -166,9 +189,8 @@ class Priors:
     def perturbation_blocks(self, members: Sequence[tuple[str, ...]]) -> list[Array]:
         """One (n, f) block a table: the members' feature rows summed, length one; zero rows where unknown."""
         blocks = []
-        for table in self.tables.values():
-            index = {str(p): i for i, p in enumerate(table.index)}
-            values = table.to_numpy(np.float64)
+        for name, table in self.tables.items():
+            index, values = self._rows_of[name], table.to_numpy(np.float64)
             block = np.zeros((len(members), values.shape[1]))
             for row, names in enumerate(members):
                 if names and all(n in index for n in names):

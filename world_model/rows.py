@@ -7,8 +7,9 @@ change against the matched control, or the reading itself where the data have no
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
+PSEUDO = 4.0  # wells, or rows, that a pooled variance counts for
 TEXT, NUMBERS = ("context", "perturbation", "kind", "batch"), ("dose", "time_h")
 
 
@@ -46,6 +48,31 @@ def tidy(conditions: pd.DataFrame) -> pd.DataFrame:
             raise BadInput(f"A {name} is negative or infinite", cure="Doses are in uM, times in h")
         out[name] = numbers
     return pd.DataFrame(out)
+
+
+def grid(
+    contexts: Sequence[str],
+    perturbations: Sequence[str],
+    doses: Sequence[float] = (np.nan,),
+    times: Sequence[float] = (np.nan,),
+    *,
+    kind: str = "",
+    block: int = 1024,
+) -> Iterator[pd.DataFrame]:
+    """All combinations as tables of at most ``block`` conditions (uM, h), made one at a time; doses change fastest."""
+    shape = (len(times), len(perturbations), len(contexts), len(doses))
+    total = int(np.prod(shape))
+    for start in range(0, total, block):
+        t, p, c, d = np.unravel_index(np.arange(start, min(start + block, total)), shape)
+        yield pd.DataFrame(
+            {
+                "context": np.array(contexts, dtype=object)[c],
+                "perturbation": np.array(perturbations, dtype=object)[p],
+                "kind": kind,
+                "dose": np.array(doses, dtype=np.float64)[d],
+                "time_h": np.array(times, dtype=np.float64)[t],
+            }
+        )
 
 
 def parts(perturbation: str) -> tuple[str, ...]:
@@ -127,10 +154,30 @@ class Rows:
             for key, wells, values in zip(keys, self.wells, self.delta, strict=True)
         )
 
-    def well_variance(self) -> Array:
-        """(r,) pooled variance of one well's change, from rows with two or more wells; NaN where unknown."""
+    def well_variance(self, contexts: Sequence[str] | None = None) -> Array:
+        """(n, r) variance of one well's change in each of ``contexts`` (default: of every row); NaN where unknown.
+
+        Pooled (median) over the rows of the context with two or more wells, moderated on the log scale by all
+        contexts, which count as ``PSEUDO`` rows; that of all contexts for one not seen here.
+        """
+        names, values = self._variances
+        place = {name: i for i, name in enumerate(names)}
+        asked = self.conditions["context"] if contexts is None else contexts
+        return np.asarray(values[[place.get(c, -1) for c in asked]])
+
+    @cached_property
+    def _variances(self) -> tuple[tuple[str, ...], Array]:
+        """Contexts, and (contexts + 1, r) variances, the last one of all together."""
         one = np.where(self.n_wells >= 2, self.se**2 * self.n_wells, np.nan)
-        return nanmedian(one)
+        whole, found = nanmedian(one), []
+        place, names = pd.factorize(self.conditions["context"].to_numpy(object))
+        for i in range(len(names)):
+            own = one[place == i]
+            k = np.isfinite(own).sum(axis=0)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                logs = (k * np.log(np.maximum(nanmedian(own), 1e-6 * whole)) + PSEUDO * np.log(whole)) / (k + PSEUDO)
+                found.append(np.where((k > 0) & (whole > 0), np.exp(logs), whole))
+        return tuple(names), np.array([*found, whole])
 
     def noise(self) -> Array:
         """(n, r) variance of each delta: its own, pooled with that of its readout (few wells give poor estimates).
@@ -140,7 +187,7 @@ class Rows:
         n = np.maximum(self.n_wells, 1.0)
         pooled = self.well_variance() / n
         own = np.where(np.isfinite(self.se), self.se**2, pooled)
-        out: Array = (4 * pooled + (n - 1) * own) / (3 + n)
+        out: Array = (PSEUDO * pooled + (n - 1) * own) / (PSEUDO - 1 + n)
         return np.where(np.isfinite(out), out, self.se**2)
 
 

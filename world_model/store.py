@@ -17,6 +17,7 @@ from .errors import Corrupt, DataUnavailable
 from .panel import PanelEngine
 from .panelcell import PanelCell
 from .priors import ContextEncoder, Priors
+from .residual import Kept
 from .rows import NUMBERS, TEXT, Array, Rows
 
 FORMAT = "cytocrux-cell-1"
@@ -110,7 +111,10 @@ def _conditions_out(engine: ConditionCell, arrays: Arrays) -> dict[str, Any]:
         described[context] = sorted(scores)
         arrays |= {f"described/{context}/{name}": values for name, values in scores.items()}
     for base, residual in engine.residuals.items():
-        numbers = {"index": residual.index, "unit": residual.unit, "noise": residual.process.noise}
+        kept = residual.kept
+        numbers = {"index": kept.index, "unit": kept.unit, "noise": kept.noise}
+        if kept.inducing is not None:
+            numbers["inducing"] = kept.inducing
         arrays |= {f"residual/{base}/{k}": v for k, v in numbers.items()}
         arrays |= {f"parameter/{base}/{k}": v.cpu().numpy() for k, v in engine.parameters[base].items()}
     return {
@@ -138,9 +142,13 @@ def _conditions_in(note: dict[str, Any], arrays: Arrays, rows: Rows, seed: int, 
         base: {k: torch.as_tensor(arrays[f"parameter/{base}/{k}"], device=device) for k in names}
         for base, names in note["parameters"].items()
     }
-    kept = {b: tuple(arrays[f"residual/{b}/{k}"] for k in ("index", "unit", "noise")) for b in parameters}
+    kept = {b: _kept_in(arrays, f"residual/{b}/") for b in parameters}
     trust = {(novelty, base): Trust(*numbers) for novelty, base, *numbers in note["trust"]}
     return ConditionCell.restore(rows, priors, parameters, kept, trust, seed=seed, device=device)
+
+
+def _kept_in(arrays: Arrays, key: str) -> Kept:
+    return Kept(arrays[key + "index"], arrays[key + "unit"], arrays[key + "noise"], arrays.get(key + "inducing"))
 
 
 def _panel_out(cell: PanelCell, key: str, arrays: Arrays) -> dict[str, Any]:

@@ -1,0 +1,83 @@
+"""How far each base with its residual is trusted: measured by holding out training conditions, fold by fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .answer import Trust
+from .base import BASES, Bases
+from .rows import Array, Codes, Rows
+from .scales import spread
+from .uncertainty import readout_weights, shrinkage, widening
+
+if TYPE_CHECKING:
+    import torch
+
+    from .residual import Residual
+
+Held = tuple[Array, Array, Array]  # wanted, offered, sd of the held rows of one fold
+
+
+def grouped_folds(keys: Codes, wanted: Codes, most: int, seed: int) -> list[Codes]:
+    """Seeded groups of the rows ``wanted`` that share no key; [] where there are under three keys."""
+    values, place = np.unique(keys[wanted], return_inverse=True)
+    if len(values) < 3:
+        return []
+    order = np.empty(len(values), dtype=np.intp)
+    order[np.random.default_rng(seed).permutation(len(values))] = np.arange(len(values))
+    number = min(most, len(values))
+    fold = order[place.reshape(-1)] % number
+    return [np.sort(wanted[fold == k]) for k in range(number)]
+
+
+def measure(
+    rows: Rows,
+    noise: Array,
+    bases: Bases,
+    residuals: Mapping[str, Residual],
+    inverses: Mapping[str, list[torch.Tensor]],
+    folds: Sequence[Codes],
+) -> dict[str, Trust]:
+    """Hold out each fold: what would each base (with its residual) have said?"""
+    told: dict[str, list[Held]] = {name: [] for name in BASES}
+    for held in folds:
+        mask = np.ones(len(rows), dtype=bool)
+        mask[held] = False
+        sums = bases.sums(rows.delta, mask)
+        for name, base in sums.values(bases.own).items():
+            left = rows.delta - base.mean
+            wanted = left[held]
+            if name not in residuals:
+                told[name].append((wanted, np.zeros_like(wanted), np.broadcast_to(spread(left), wanted.shape)))
+                continue
+            residual = residuals[name]
+            place = np.full(len(rows), -1, dtype=np.intp)
+            place[residual.index] = np.arange(len(residual.index))
+            here = place[held] >= 0
+            y = left[residual.index] / residual.unit
+            mean, var = residual.process.leave_out(inverses[name], place[held[here]], y)
+            offered, sd = np.full(wanted.shape, np.nan), np.full(wanted.shape, np.nan)
+            offered[here], sd[here] = mean * residual.unit, np.sqrt(var) * residual.unit
+            told[name].append((wanted, offered, sd))
+    return _trusts(rows, noise[np.concatenate(folds)], residuals, told)
+
+
+def _trusts(
+    rows: Rows, noise: Array, residuals: Mapping[str, Residual], told: dict[str, list[Held]]
+) -> dict[str, Trust]:
+    weight, found = np.sqrt(readout_weights(rows)), {}
+    plain = np.concatenate([wanted for wanted, _, _ in told["train mean"]])
+    for name in BASES:
+        wanted, offered, sd = (np.concatenate(parts) for parts in zip(*told[name], strict=True))
+        shrink = shrinkage(wanted * weight, offered * weight)
+        error = wanted - shrink * offered
+        both = np.isfinite(error) & np.isfinite(plain)
+        if both.any():
+            power = float(np.sum((plain * weight)[both] ** 2))
+            share = float(np.sum((error * weight)[both] ** 2)) / max(power, 1e-12)
+            factor = residuals[name].process.noise_factor if name in residuals else 1.0
+            found[name] = Trust(shrink, widening(error, sd, np.sqrt(factor * noise)), share)
+    return found
