@@ -84,7 +84,8 @@ def _answers(engine: ConditionCell) -> list[dict[str, Any]]:
             continue
         best = min(errors, key=lambda b: errors[b])
         note = "no better than the train mean: trust the interval, not the value" if errors[best] > 0.95 else ""
-        out.append({"new": word, "base": best + " and what the kernels learned", "error": round(errors[best], 4),
+        learned = " and what the kernels learned" if best in engine.residuals else ""
+        out.append({"new": word, "base": best + learned, "error": round(errors[best], 4),
                     "note": note})  # fmt: skip
     return out
 

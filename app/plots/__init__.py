@@ -1,0 +1,1 @@
+"""Pictures of the cell alone, as PNG."""
