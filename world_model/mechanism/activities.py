@@ -1,7 +1,8 @@
 """Transcription factor and pathway activities from changes of expression (decoupler's univariate linear model).
 
 For each source, ulm regresses the genes' changes on the source's target weights (0 for all other genes); the activity
-is the slope's t value, with its p-value (Badia-i-Mompel 2022, doi:10.1093/bioadv/vbac016). Needs the extra ``activities``.
+is the slope's t value, with its p-value (Badia-i-Mompel 2022, doi:10.1093/bioadv/vbac016). Needs the extra
+``activities``.
 """
 
 from __future__ import annotations

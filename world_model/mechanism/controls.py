@@ -2,19 +2,19 @@
 
 Three nulls, each destroying one thing and keeping the rest:
 
-    random target      the same measurements, perturbed nodes drawn at random
+    random target      the same measurements, other nodes perturbed in the same direction, each set drawn once
     shuffled changes   the same target and network, the measured values dealt anew over the readouts, signs flipped
     rewired network    the same target and measurements, edges swapped (every node keeps its in- and out-degree by sign)
 
 p = (1 + #{control score >= ours}) / (1 + n), exact for exchangeable draws (Phipson and Smyth 2010,
-doi:10.2202/1544-6115.1585); e = (1 + n) s / (s + sum of control scores), an e-value under the same exchangeability
-(a soft rank, Koning 2024, arXiv 2312.16950 discusses the form). An explanation is offered only where p <= level under all three nulls: an
-intersection-union test, whose error is at most ``level`` whichever null holds.
+doi:10.2202/1544-6115.1585); e = (1 + n) s / (s + sum of control scores), an e-value under the same exchangeability.
+An explanation is offered only where p <= level under all three nulls: an intersection-union test, whose error is at
+most ``level`` whichever null holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -52,24 +52,35 @@ def controls(
     problem: Problem, cascade: Cascade, *, draws: int = DRAWS, seed: int = 0, time_limit_s: float = 10.0
 ) -> tuple[Control, ...]:
     """All three nulls, ``draws`` solves each."""
-    makers: dict[ControlName, Callable[[Problem, np.random.Generator], Problem]] = {
-        "random target": random_target, "shuffled changes": shuffled, "rewired network": rewired,
-    }  # fmt: skip
+    names: tuple[ControlName, ...] = ("random target", "shuffled changes", "rewired network")
     found = []
-    for k, (name, make) in enumerate(makers.items()):
+    for k, name in enumerate(names):
         rng = np.random.default_rng([seed, k])
-        answers = [solve(make(problem, rng), time_limit_s=time_limit_s) for _ in range(draws)]
+        if name == "random target":
+            problems = random_targets(problem, draws, rng)
+        else:
+            make = shuffled if name == "shuffled changes" else rewired
+            problems = [make(problem, rng) for _ in range(draws)]
+        answers = [solve(p, time_limit_s=time_limit_s) for p in problems]
         scores = tuple(a.score if a.optimal else a.bound for a in answers)  # unproved: the most it could be
         found.append(Control(name, scores, cascade.score, sum(not a.optimal for a in answers)))
     return tuple(found)
 
 
-def random_target(problem: Problem, rng: np.random.Generator) -> Problem:
-    """As many inputs of the same signs, drawn among the nodes that act on something."""
-    nodes = sorted({e.source for e in problem.network.edges})
-    chosen = rng.choice(len(nodes), size=min(len(problem.inputs), len(nodes)), replace=False)
+def random_targets(problem: Problem, draws: int, rng: np.random.Generator) -> list[Problem]:
+    """Up to ``draws`` different sets of as many nodes that act on something, none of them perturbed in truth."""
+    nodes = sorted({e.source for e in problem.network.edges} - set(problem.inputs))
     signs = list(problem.inputs.values())
-    return replace(problem, inputs={nodes[int(i)]: sign for i, sign in zip(chosen, signs, strict=False)})
+    size = min(len(signs), len(nodes))
+    if not size:
+        return []
+    drawn: dict[frozenset[str], Problem] = {}
+    for _ in range(20 * draws):
+        chosen = [nodes[int(i)] for i in rng.choice(len(nodes), size=size, replace=False)]
+        drawn.setdefault(frozenset(chosen), replace(problem, inputs=dict(zip(chosen, signs, strict=False))))
+        if len(drawn) == draws:
+            break
+    return list(drawn.values())
 
 
 def shuffled(problem: Problem, rng: np.random.Generator) -> Problem:
@@ -116,4 +127,4 @@ def _pairs(n: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
                 yield int(one), int(two)
 
 
-__all__ = ["DRAWS", "LEVEL", "Control", "Observed", "controls", "random_target", "rewire", "rewired", "shuffled"]
+__all__ = ["DRAWS", "LEVEL", "Control", "Observed", "controls", "random_targets", "rewire", "rewired", "shuffled"]

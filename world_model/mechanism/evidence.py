@@ -32,5 +32,5 @@ def observe(
         changed = abs(z) >= CHANGED and abs(delta) >= smallest
         value = (1 if z > 0 else -1) * place.sign if changed else 0
         weight = min(1.0, abs(z) / CERTAIN) if changed else max(0.05, UNCHANGED * (1 - min(abs(z), CHANGED) / CHANGED))
-        found.append(Observed(name, place.node, value, weight, place.sign * delta, se))
+        found.append(Observed(name, place.node, value, weight, place.sign * delta, se, place.sign))
     return tuple(found)

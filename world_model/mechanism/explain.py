@@ -85,7 +85,7 @@ def _written(
         edges=_edges(problem, best, ensemble, perturbation), controls=tuple(_summary(c) for c in nulls),
         knockouts=tuple(knockouts(problem, ensemble)), unexplained=tuple(wrong),
         off_network=tuple(name for name in asked if name not in placed),
-        forbidden=tuple(sorted(Edge(source=s, target=t, sign=1 if g > 0 else -1).word for s, t, g in problem.forbidden)),
+        forbidden=tuple(sorted(_word(key) for key in problem.forbidden)),
     )  # fmt: skip
 
 
@@ -113,6 +113,11 @@ def _verdict(best: Cascade, nulls: Sequence[Control], offered: bool, p: float) -
     return f"{NOT_BETTER}: {worst.name} does as well in {worst.p:.0%} of draws"
 
 
+def _word(key: tuple[str, str, int]) -> str:
+    source, target, sign = key
+    return Edge(source=source, target=target, sign=1 if sign > 0 else -1).word
+
+
 def _summary(c: Control) -> ControlSummary:
     n = len(c.scores)
     return ControlSummary(name=c.name, p=c.p, e=c.e, mean=sum(c.scores) / n, most=max(c.scores), n=n,
@@ -135,10 +140,14 @@ def _nodes(problem: Problem, best: Cascade, perturbation: str) -> tuple[Explaine
             ExplainedNode(
                 name=name, role="target" if name in problem.inputs else "node", predicted=best.signs[name],
                 measured=max(seen, key=lambda o: (o.value != 0, o.weight)).value if seen else None, layer=layer,
-                readouts=tuple(ExplainedReadout(readout=o.readout, delta=o.delta, se=o.se, value=o.value) for o in seen),
+                readouts=tuple(_readout(o) for o in seen),
             )
         )  # fmt: skip
     return tuple(nodes)
+
+
+def _readout(o: Observed) -> ExplainedReadout:
+    return ExplainedReadout(readout=o.readout, delta=o.delta, se=o.se, value=o.value, sign=o.sign)
 
 
 def _edges(problem: Problem, best: Cascade, ensemble: Ensemble, perturbation: str) -> tuple[ExplainedEdge, ...]:

@@ -14,12 +14,16 @@ NOT_BETTER = "no explanation better than chance"
 
 
 class ExplainedReadout(Frozen):
-    """A readout on a node. delta: measured change, signed as the node's activity; value: its call, -1, 0, +1."""
+    """A readout on a node. delta: measured change, signed as the node's activity; value: its call, -1, 0, +1.
+
+    sign: -1 where the readout itself moves against the node (a phosphorylation that switches it off).
+    """
 
     readout: str
     delta: float
     se: float = Field(ge=0)
     value: int
+    sign: int = 1
 
 
 class ExplainedNode(Frozen):

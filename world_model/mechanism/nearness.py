@@ -1,8 +1,8 @@
 """A structural-statistical explanation: the response lies near those of perturbations of one known class.
 
 Likeness is the cosine of responses (readouts scaled by their sd over perturbations), averaged over the contexts that
-both were measured in. For each class c with two or more other members, T_c = mean likeness to its members minus the mean
-to all others. Null: the class labels dealt anew over the other perturbations; the p-value compares the largest T_c
+both were measured in. For each class c with two or more other members, T_c = mean likeness to its members minus the
+mean to all others. Null: the class labels dealt anew over the other perturbations; the p-value compares the largest T_c
 with the largest of each draw (max-T, Westfall and Young 1993), so that it holds over all classes at once.
 """
 
@@ -92,15 +92,18 @@ def nearness(
     nodes = (head, *(ExplainedNode(name=given.names[others[i]], role="neighbour", layer=1) for i in order))
     edges = tuple(
         ExplainedEdge(source=perturbation, target=given.names[others[i]], sign=1, kind="is similar to",
-                      reference=f"{labels[i]}; likeness {values[i]:.2f}", frequency=float(min(max(values[i], 0.0), 1.0)))
+                      reference=f"{labels[i]}; likeness {values[i]:.2f}",
+                      frequency=min(max(float(values[i]), 0.0), 1.0))
         for i in order
     )  # fmt: skip
     said = f"its response is that of a {names[best]} (p = {p:.3g})"
+    other = f"{NOT_BETTER}: nearest class {names[best]}, p = {p:.2g}"
+    null_said = ControlSummary(name="labels dealt anew", p=p, mean=float(null.mean()), most=float(null.max()), n=draws)
     return Explanation(
         kind="structural-statistical", perturbation=perturbation, context=context, offered=offered,
-        verdict=said if offered else f"{NOT_BETTER}: nearest class {names[best]}, p = {p:.2g}", score=float(scores[best]),
-        p=p, nodes=nodes, edges=edges, status=f"{len(names)} classes, {len(others)} other perturbations",
-        controls=(ControlSummary(name="labels dealt anew", p=p, mean=float(null.mean()), most=float(null.max()), n=draws),),
+        verdict=said if offered else other, score=float(scores[best]), p=p,
+        nodes=nodes, edges=edges, status=f"{len(names)} classes, {len(others)} other perturbations",
+        controls=(null_said,),
     )  # fmt: skip
 
 

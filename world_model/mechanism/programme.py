@@ -53,7 +53,7 @@ class Programme:
         import highspy
 
         started = time.perf_counter()
-        solver = highspy.Highs()
+        solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
         solver.setOptionValue("output_flag", False)
         solver.setOptionValue("threads", 1)
         solver.setOptionValue("random_seed", seed)

@@ -84,7 +84,7 @@ RESOURCES: dict[str, Resource] = {
 
 
 def load_network(name: str) -> SignedNetwork:
-    """The embedded one, a registered network, or the path of a CSV/TSV. Paralogues of a family are merged into one node.
+    """The embedded one, a registered network, or the path of a CSV. Paralogues are merged into one node a family.
 
     Raises UnknownName, DataUnavailable, Corrupt, or BadInput for a file that is no signed network.
     """

@@ -61,16 +61,17 @@ def semantic(
         for e in kept
     ]  # fmt: skip
     edges = tuple(
-        ExplainedEdge(source=perturbation, target=e.name, sign=_sign(e, changed) or 1,
+        ExplainedEdge(source=perturbation, target=e.name, sign=1 if _sign(e, changed) >= 0 else -1,
                       kind="activates" if _sign(e, changed) >= 0 else "inhibits",
                       reference=f"{len(e.overlap)} of {e.size} genes: {', '.join(e.overlap[:12])}; q = {e.q:.2g}")
         for e in kept
     )  # fmt: skip
     said = "; ".join(f"{e.name} ({len(e.overlap)} of {e.size} genes, q = {e.q:.2g})" for e in kept)
     least = min((e.q for e in table), default=1.0)
+    nothing = f"{NOT_BETTER}: the best of {len(table)} sets has q = {least:.2g}"
     return Explanation(
         kind="semantic", perturbation=perturbation, context=context, offered=bool(kept), score=float(len(kept)),
-        verdict=f"what changed shares {said}" if kept else f"{NOT_BETTER}: the best of {len(table)} sets has q = {least:.2g}",
+        verdict=f"what changed shares {said}" if kept else nothing,
         p=min(best, 1.0), nodes=tuple(nodes), edges=edges, status=f"{len(table)} sets tested",
     )  # fmt: skip
 

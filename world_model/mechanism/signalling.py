@@ -141,7 +141,7 @@ def _single(name: str, kind: str, network: SignedNetwork) -> dict[str, Sign]:
 
 
 def collapsed(network: SignedNetwork) -> SignedNetwork:
-    """Paralogues merged into the node of their family; of edges in conflict the more frequent sign stays, a tie goes."""
+    """Paralogues merged into their family's node; of edges in conflict the more frequent sign stays, a tie goes."""
     votes: dict[tuple[str, str], list[Edge]] = {}
     for edge in network.edges:
         source, target = families().get(edge.source, edge.source), families().get(edge.target, edge.target)
