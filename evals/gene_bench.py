@@ -1,0 +1,157 @@
+"""Perturbed genes in K562: pairs of measured singles, and genes never perturbed, over seeded splits.
+
+Every method answers the same questions on the same splits (``gene_split``) and is scored against the same measured
+changes (``effects``: pseudobulk wells against the control of their lane). What a method cannot say is scored as the
+mean of the training conditions, so that no score is taken over an easier selection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..world_model.errors import DataUnavailable
+from ..world_model.rows import Array
+from .gene_halves import half_deltas
+from .gene_plain import METRICS, all_scores, by_metric, plain_methods
+from .gene_splits import GeneSplit, gene_split
+from .results import Result
+from .scores import coverage90, figure
+
+if TYPE_CHECKING:
+    import anndata
+    import pandas as pd
+
+    from ..world_model.data.conditions import ConditionTable
+    from ..world_model.network import SignedNetwork
+
+CONTEXT, SEEDS, CELL = "K562", 5, "cell"
+QUESTIONS = ("pairs", "unseen")
+Told = Mapping[str, Array]  # method -> (asked, genes)
+Runs = dict[str, list[dict[str, dict[str, float]]]]  # question -> one a split: method -> metric -> value
+
+
+@dataclass(frozen=True)
+class GeneData:
+    """here, elsewhere: conditions in K562 and in the other lines; cells: of K562; priors: features of genes."""
+
+    here: ConditionTable
+    elsewhere: ConditionTable
+    cells: anndata.AnnData
+    priors: dict[str, pd.DataFrame | SignedNetwork]
+    go: Path
+
+    @property
+    def names(self) -> list[str]:
+        return self.here.conditions["perturbation"].astype(str).tolist()
+
+
+def load_genes(data_dir: Path | None) -> GeneData:
+    """Conditions, cells and priors. Raises DataUnavailable without the files."""
+    import anndata
+
+    from ..world_model.data import effects
+    from ..world_model.data.fetch import data_dir as known_dir
+    from ..world_model.data.perturbseq import FILE, load_norman
+    from ..world_model.genepriors import FILES, gene_priors
+
+    root = data_dir or known_dir()
+    if root is None or not (root / "perturbseq" / FILE).is_file() or not (root / "priors" / FILES["GO"]).is_file():
+        raise DataUnavailable(
+            "The Perturb-seq cells or the gene sets are not there", cure="Set CYTOCRUX_DATA_DIR to a folder with "
+            f"perturbseq/{FILE} and priors/{FILES['GO']}",
+        )  # fmt: skip
+    dataset = load_norman(root / "perturbseq")
+    context = dataset.wells.obs["context"].astype(str).to_numpy()
+    cells = anndata.read_h5ad(root / "perturbseq" / FILE)
+    cells = cells[(cells.obs["cell_type"].astype(str).str.upper() == CONTEXT).to_numpy()].copy()
+    cells.obs["perturbation"] = ["+".join(sorted(str(c).split("+"))) for c in cells.obs["condition"]]
+    cells.obs["context"] = CONTEXT
+    there = [name for name, file in FILES.items() if (root / "priors" / file).is_file()]
+    return GeneData(
+        effects(dataset, np.flatnonzero(context == CONTEXT)), effects(dataset, np.flatnonzero(context != CONTEXT)),
+        cells, gene_priors(root / "priors", there), root / "priors" / FILES["GO"],
+    )  # fmt: skip
+
+
+def splits(data: GeneData, seeds: Sequence[int]) -> list[GeneSplit]:
+    return [gene_split(data.names, seed) for seed in seeds]
+
+
+def run_splits(
+    data: GeneData, seeds: Sequence[int], more: Callable[[GeneSplit], Mapping[str, Array]] | None = None
+) -> tuple[Runs, dict[str, list[float]]]:
+    """Scores of the cell, the plain methods and of ``more`` (method -> (pairs + unseen, genes), NaN = cannot say).
+
+    Also the coverage of the cell's 90% intervals: question -> one value a split.
+    """
+    runs: Runs = {q: [] for q in QUESTIONS}
+    covered: dict[str, list[float]] = {q: [] for q in QUESTIONS}
+    at = {n: i for i, n in enumerate(data.names)}
+    for split in splits(data, seeds):
+        middle = data.here.delta[[at[n] for n in split.train]].mean(axis=0)
+        told, spread = cell_says(data, split)
+        told |= {} if more is None else more(split)
+        ceiling, truth = half_deltas(data.cells.X, data.cells.obs["perturbation"], data.names, split.seed)
+        halves = _with(data.here, truth)
+        for question, asked in zip(QUESTIONS, (split.pairs, split.unseen), strict=True):
+            if not asked:
+                continue
+            rows = [split.asked.index(n) for n in asked]
+            methods = {m: np.where(np.isfinite(d[rows]), d[rows], middle) for m, d in told.items()}
+            methods |= plain_methods(data.here, data.elsewhere, split.train, asked, _frame(data))
+            scored = {m: all_scores(d, data.here, asked, split.train) for m, d in methods.items()}
+            scored["split-half"] = all_scores(ceiling[[at[n] for n in asked]], halves, asked, split.train)
+            runs[question].append(scored)
+            measured = data.here.delta[[at[n] for n in asked]]
+            covered[question].append(coverage90(told[CELL][rows], spread[rows], measured))
+    return runs, covered
+
+
+def cell_says(data: GeneData, split: GeneSplit) -> tuple[dict[str, Array], Array]:
+    """The virtual cell with and without the prior features; sd (asked, genes) of what a measurement may show."""
+    from ..world_model.cell import VirtualCell
+
+    at = {n: i for i, n in enumerate(data.names)}
+    train = data.here.subset(np.array([at[n] for n in split.train]))
+    asked = data.here.subset(np.array([at[n] for n in split.asked]))
+    plain = VirtualCell.fit(train, seed=split.seed)
+    cell = VirtualCell.fit(train, perturbation_features=data.priors, seed=split.seed)
+    told = cell.predict(asked.conditions)
+    spread = np.hypot(told.epistemic, np.sqrt(cell.noise_factor) * asked.se)
+    return {CELL: told.mean, "cell without priors": plain.predict(asked.conditions).mean}, spread
+
+
+def figures(
+    runs: Runs, question: str, bars: Mapping[str, tuple[str, Callable[[dict[str, list[float]]], bool]]]
+) -> list[Result]:
+    """One result a metric, the other methods beside. bars: metric -> (text, whether the values meet it)."""
+    out = []
+    for metric, values in by_metric(runs[question]).items():
+        text, met = bars.get(metric, ("", None))
+        others = {m: v for m, v in values.items() if m != CELL and np.isfinite(v).all()}
+        name = f"norman_{question}_{metric}"
+        out.append(figure(name, values[CELL], unit="log1p^2" if metric in ("wmse", "mse") else "", bar=text,
+                          passed=None if met is None else met(values), baselines=others))  # fmt: skip
+    return out
+
+
+def _frame(data: GeneData) -> pd.DataFrame | None:
+    """The embedding the linear model reads: gene ontology (few perturbed genes are among the readouts)."""
+    import pandas as pd
+
+    found = data.priors.get("GO")
+    return found.iloc[:, :10] if isinstance(found, pd.DataFrame) else None
+
+
+def _with(table: ConditionTable, delta: Array) -> ConditionTable:
+    from dataclasses import replace
+
+    return replace(table, delta=delta, se=table.se * np.sqrt(2.0))
+
+
+__all__ = ["CELL", "METRICS", "QUESTIONS", "SEEDS", "GeneData", "cell_says", "figures", "load_genes", "run_splits"]
