@@ -66,7 +66,9 @@ def local_model() -> Iterator[str]:
 
 def _campaign(workspace: Path, url: str, name: str, spec: CampaignSpec) -> Iterator[Result]:
     """One question by the local model and by the built-in mind."""
-    llm = LLMSpec(url=url, model="local", timeout_s=300, attempts=1, max_tokens=400, max_calls=20)
+    llm = LLMSpec(
+        url=url, model="local", timeout_s=300, attempts=1, max_tokens=600, max_calls=60, brief=True, tool_calls=1
+    )
     started = time.perf_counter()
     outcome = scientist.start(spec.model_copy(update={"llm": llm}), workspace=workspace / "llm")
     seconds = time.perf_counter() - started

@@ -14,7 +14,7 @@ from .ground import Refusals
 from .narrow import Choices, narrowed
 
 R = TypeVar("R")
-GIVEN_UP = 3  # failures of the endpoint in a row after which only the planner and the theorist still ask
+GIVEN_UP = 3  # failures of the endpoint in a row after which only the two great decisions still ask it
 UNREACHED = ("connection", "timeout", "rate_limit", "server")
 
 DecisionKind = Literal["understand", "look", "read", "hypothesise", "doubt", "revise", "design", "analyse", "criticise"]
@@ -83,7 +83,7 @@ class Asker:
         return found
 
     def _ask(self, question: Question[T]) -> Answer[T]:
-        if self._unreached >= GIVEN_UP and question.role not in ("planner", "theorist"):
+        if self._unreached >= GIVEN_UP and question.decision not in ("understand", "hypothesise"):
             raise LLMFailure("connection", f"the endpoint failed {self._unreached} times in a row; not asked")
         prompt = question.prompt
         return self.client.ask(
