@@ -18,7 +18,7 @@ import numpy as np
 
 from .genepool import GeneAtlas
 from .genesets import GeneSets, plain_name
-from .rows import Array
+from .numeric import Numbers
 
 TABLE = Path(__file__).parent / "facts" / "concepts.csv"
 FADES = 0.8  # each step away from the question's own words
@@ -50,10 +50,10 @@ class TextPrior:
     """
 
     concepts: Mapping[str, float]
-    relevance: Array
-    score: Array
+    relevance: Numbers
+    score: Numbers
     atlas: GeneAtlas
-    rows: Array
+    rows: Numbers
 
     def why(self, i: int, most: int = 3) -> tuple[str, ...]:
         """Plain names of the relevant sets that raised gene i, strongest first."""
@@ -98,7 +98,7 @@ def concepts_in(question: str) -> dict[str, float]:
     return weights
 
 
-def set_relevance(question: str, sets: GeneSets) -> tuple[dict[str, float], Array]:
+def set_relevance(question: str, sets: GeneSets) -> tuple[dict[str, float], Numbers]:
     """(concepts, (S,) relevance): a set is worth its strongest concept, or its likeness in words to the question."""
     weights, names = concepts_in(question), _plain(sets.names)
     relevance = np.zeros(len(names))
@@ -111,7 +111,7 @@ def set_relevance(question: str, sets: GeneSets) -> tuple[dict[str, float], Arra
     return weights, relevance
 
 
-def word_likeness(question: str, names: Sequence[str]) -> Array:
+def word_likeness(question: str, names: Sequence[str]) -> Numbers:
     """(S,) tf-idf cosine between the question's telling words and each set's name."""
     words = {w for w in re.findall(r"[a-z0-9]{3,}", question.lower()) if w not in COMMON_WORDS}
     parts = [set(re.findall(r"[a-z0-9]{3,}", n)) for n in names]
@@ -127,7 +127,7 @@ def word_likeness(question: str, names: Sequence[str]) -> Array:
 def text_prior(question: str, names: Sequence[str], atlas: GeneAtlas) -> TextPrior:
     """Worth of each gene to the question: sum of relevance x log(20,000 / size) over its sets / sqrt(5 + sets)."""
     weights, relevance = set_relevance(question, atlas.sets)
-    value = np.asarray(atlas.member @ (relevance * atlas.sets.weight)).ravel()  # type: ignore[operator]
+    value = np.asarray(atlas.member @ (relevance * atlas.sets.weight)).ravel()
     count = np.asarray(atlas.member.sum(axis=1)).ravel()  # type: ignore[attr-defined]
     rows = atlas.rows_of(names)
     score = np.where(rows >= 0, (value / np.sqrt(STUDIED + count))[rows], 0.0)

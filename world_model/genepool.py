@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .genesets import GeneFacts, GeneSets, present_symbol
-from .rows import Array
+from .numeric import Numbers
 
 SET_DIMENSIONS, NETWORK_DIMENSIONS, NAME_DIMENSIONS, EXPRESSION_DIMENSIONS = 256, 128, 128, 100
 SPECTRUM_SHIFT = 1.05  # eigenvectors of the normalised adjacency enter with variance 1 / (shift - eigenvalue)
@@ -25,10 +25,10 @@ class PoolFeatures:
     of sets a member is in (how much is written about it)."""
 
     names: tuple[str, ...]
-    blocks: Mapping[str, Array]
-    studied: Array
+    blocks: Mapping[str, Numbers]
+    studied: Numbers
 
-    def take(self, rows: Sequence[int] | Array) -> PoolFeatures:
+    def take(self, rows: Sequence[int] | Numbers) -> PoolFeatures:
         """The same features for some members, in the order of ``rows``."""
         index = np.asarray(rows, dtype=np.intp)
         blocks = {name: block[index] for name, block in self.blocks.items()}
@@ -40,7 +40,7 @@ class GeneAtlas:
     """Blocks over every gene that anything is written about; pools take their rows from it. Built once."""
 
     genes: tuple[str, ...]
-    blocks: Mapping[str, Array]
+    blocks: Mapping[str, Numbers]
     member: object  # sparse (genes, sets)
     sets: GeneSets
 
@@ -68,7 +68,7 @@ class GeneAtlas:
             blocks["expression"] = _expression_block(facts.expression, facts.expressed, at)
         return cls(genes, {name: unit_rows(block) for name, block in blocks.items()}, member, facts.sets)
 
-    def rows_of(self, names: Sequence[str]) -> Array:
+    def rows_of(self, names: Sequence[str]) -> Numbers:
         """(N,) row of each pool member, -1 where the atlas does not know it under any of its names."""
         at = {g: i for i, g in enumerate(self.genes)}
         found = (present_symbol(name, at) for name in names)
@@ -83,13 +83,13 @@ class GeneAtlas:
         return PoolFeatures(tuple(names), blocks, np.log1p(np.where(rows >= 0, count[rows], 0.0)))
 
 
-def unit_rows(block: Array) -> Array:
+def unit_rows(block: Numbers) -> Numbers:
     """Rows scaled to length one (float32); rows of next to no length become zero."""
     length = np.linalg.norm(block, axis=1, keepdims=True)
     return np.asarray(np.where(length > 1e-4, block / np.maximum(length, 1e-4), 0.0), dtype=np.float32)
 
 
-def _svd(matrix: object, dimensions: int, seed: int) -> Array:
+def _svd(matrix: object, dimensions: int, seed: int) -> Numbers:
     from sklearn.utils.extmath import randomized_svd
 
     k = max(1, min(dimensions, *(s - 1 for s in matrix.shape)))  # type: ignore[attr-defined]
@@ -97,15 +97,15 @@ def _svd(matrix: object, dimensions: int, seed: int) -> Array:
     return np.asarray(left * values)
 
 
-def _set_block(member: object, weight: Array, seed: int) -> Array:
+def _set_block(member: object, weight: Numbers, seed: int) -> Numbers:
     import scipy.sparse as sp
 
-    weighted = (member @ sp.diags(weight.astype(np.float32))).tocsr()  # type: ignore[operator]
+    weighted = (member @ sp.diags(weight.astype(np.float32))).tocsr()
     length = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
     return _svd(sp.diags((1.0 / np.maximum(length, 1e-9)).astype(np.float32)) @ weighted, SET_DIMENSIONS, seed)
 
 
-def _network_block(edges: Sequence[tuple[str, str]], at: Mapping[str, int], seed: int) -> Array:
+def _network_block(edges: Sequence[tuple[str, str]], at: Mapping[str, int], seed: int) -> Numbers:
     """Leading eigenvectors of D^-1/2 A D^-1/2, the diffusion kernel's features (Smola and Kondor 2003)."""
     import scipy.sparse as sp
     from scipy.sparse.linalg import eigsh
@@ -128,19 +128,20 @@ def _network_block(edges: Sequence[tuple[str, str]], at: Mapping[str, int], seed
     return out
 
 
-def _name_block(titles: Sequence[str], seed: int) -> Array:
+def _name_block(titles: Sequence[str], seed: int) -> Numbers:
     """tf-idf of one and two words of the full names ("mitochondrial ribosomal protein L 1")."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     words = [re.sub(r"(\d+)", r" \1", title).lower() for title in titles]
-    table = TfidfVectorizer(token_pattern=r"[a-z]{3,}", ngram_range=(1, 2), min_df=3, sublinear_tf=True)
+    letters = r"[a-z]{3,}"
+    table = TfidfVectorizer(token_pattern=letters, ngram_range=(1, 2), min_df=3, sublinear_tf=True)
     try:
         return _svd(table.fit_transform(words), NAME_DIMENSIONS, seed)
     except ValueError:  # no word occurs three times
         return np.zeros((len(titles), 1), np.float32)
 
 
-def _expression_block(expression: Array, expressed: Sequence[str], at: Mapping[str, int]) -> Array:
+def _expression_block(expression: Numbers, expressed: Sequence[str], at: Mapping[str, int]) -> Numbers:
     """Principal components of the genes' profiles over lines, each line's mean taken off."""
     x = np.nan_to_num((expression - np.nanmean(expression, axis=0)) / np.maximum(np.nanstd(expression, axis=0), 1e-9))
     x -= x.mean(axis=1, keepdims=True)

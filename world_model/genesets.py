@@ -18,7 +18,7 @@ from typing import IO, Any
 import numpy as np
 
 from .errors import BadInput, DataUnavailable
-from .rows import Array
+from .numeric import Numbers
 
 GMT_FILES = ("go_human.gmt.gz", "c2.cp.v7.5.1.symbols.gmt", "h.all.v7.5.1.symbols.gmt")
 NETWORK_FILES = (("omnipath_carnival.tsv", "\t"), ("collectri_human.csv", ","))
@@ -34,11 +34,11 @@ class GeneSets:
 
     genes: tuple[str, ...]
     names: tuple[str, ...]
-    sizes: Array
+    sizes: Numbers
     member: Any
 
     @property
-    def weight(self) -> Array:
+    def weight(self) -> Numbers:
         """(S,) what membership tells: log(20,000 / size), the inverse document frequency of a set."""
         return np.asarray(np.log(20000.0 / self.sizes))
 
@@ -50,7 +50,7 @@ class GeneFacts:
     sets: GeneSets
     titles: Mapping[str, str]
     edges: tuple[tuple[str, str], ...]
-    expression: Array | None = None
+    expression: Numbers | None = None
     expressed: tuple[str, ...] = ()
 
 
@@ -139,7 +139,7 @@ def _edges(path: Path, mark: str) -> list[tuple[str, str]]:
         return [(a, b) if a < b else (b, a) for a, b in pairs if a != b]
 
 
-def _expression(path: Path) -> tuple[Array | None, tuple[str, ...]]:
+def _expression(path: Path) -> tuple[Numbers | None, tuple[str, ...]]:
     if not path.is_file():
         return None, ()
     import pandas as pd

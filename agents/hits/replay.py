@@ -14,7 +14,7 @@ import numpy as np
 
 from ...world_model.data.screens import Screen
 from ...world_model.genepool import PoolFeatures
-from ...world_model.rows import Array
+from ...world_model.numeric import Numbers
 from .policies import POLICIES
 from .view import HitView
 
@@ -29,13 +29,13 @@ class Replay:
     policy: str
     arm: Arm
     seed: int
-    share: Array
-    share_nonessential: Array
-    seconds: Array
+    share: Numbers
+    share_nonessential: Numbers
+    seconds: Numbers
 
 
 def replay(
-    screen: Screen, features: PoolFeatures, prior: Array | None, *, policy: str, arm: Arm = "true", seed: int = 0
+    screen: Screen, features: PoolFeatures, prior: Numbers | None, *, policy: str, arm: Arm = "true", seed: int = 0
 ) -> Replay:
     """Run one campaign. features, prior: rows as in ``screen``; everything is shuffled here by ``seed``.
 

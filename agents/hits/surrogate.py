@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...world_model.kernelmix import KernelMix, PoolKernels
-from ...world_model.rows import Array
+from ...world_model.numeric import Numbers
 from .view import HitView, standardised, targets
 
 LENGTH = 0.3  # of exp((cosine - 1) / length)
@@ -19,8 +19,8 @@ PRIOR_RATE, PRIOR_COUNT = 0.05, 5.0  # background level of the target and the me
 class Forecast:
     """mean, sd: (N,) of the target, sd of the mean alone; noise: sd of one reading around it; threshold: a hit's."""
 
-    mean: Array
-    sd: Array
+    mean: Numbers
+    sd: Numbers
     noise: float
     threshold: float
 
@@ -32,9 +32,14 @@ class Surrogate:
         linear = {"question": view.prior, "studied": standardised(view.features.studied)}
         self.kernels = PoolKernels(view.features.blocks, linear, length=LENGTH)
         self.mix = KernelMix(self.kernels)
+        self.last: Forecast | None = None
 
     def forecast(self, view: HitView, *, with_sd: bool = True) -> Forecast:
-        """The whole pool's expected target. Without data: the question's prior alone."""
+        """The whole pool's expected target (also kept as ``last``). Without data: the question's prior alone."""
+        self.last = self._forecast(view, with_sd)
+        return self.last
+
+    def _forecast(self, view: HitView, with_sd: bool) -> Forecast:
         lift = PRIOR_SLOPE * view.prior
         seen = len(self.kernels.measured)
         if not np.array_equal(self.kernels.measured, view.measured[:seen]):
@@ -54,7 +59,7 @@ class Surrogate:
 
     def neighbours(self, view: HitView, i: int, most: int = 3) -> tuple[tuple[str, float], ...]:
         """Measured members that raised the expectation of member i the most, with how much."""
-        if not len(view.measured):
+        if not len(self.kernels.measured):
             return ()
         pull = self.mix.pull(i)
         order = np.argsort(-pull, kind="stable")[:most]

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...world_model.errors import BadInput
 from ...world_model.genepool import PoolFeatures
-from ...world_model.rows import Array
+from ...world_model.numeric import Numbers
 
 LABEL_SHARE = 0.5  # of a target that is the hit label; the rest is the size of the score
 CAP = 2.0  # thresholds; a score beyond counts no more
@@ -21,13 +21,13 @@ class HitView:
     rows measured, in the order they came; score: (n,) readings; hit: (n,) 0/1 labels."""
 
     features: PoolFeatures
-    prior: Array
-    measured: Array
-    score: Array
-    hit: Array
+    prior: Numbers
+    measured: Numbers
+    score: Numbers
+    hit: Numbers
 
     @classmethod
-    def fresh(cls, features: PoolFeatures, prior: Array | None = None) -> HitView:
+    def fresh(cls, features: PoolFeatures, prior: Numbers | None = None) -> HitView:
         """Nothing measured yet. prior: (N,) raw worth of each member by the question."""
         n = len(features.names)
         given = np.zeros(n) if prior is None else np.asarray(prior, np.float64)
@@ -39,13 +39,13 @@ class HitView:
         return len(self.features.names)
 
     @property
-    def open(self) -> Array:
+    def open(self) -> Numbers:
         """(N,) bool: not measured yet."""
         mask = np.ones(self.n, bool)
         mask[self.measured] = False
         return mask
 
-    def with_results(self, rows: Array, score: Array, hit: Array) -> HitView:
+    def with_results(self, rows: Numbers, score: Numbers, hit: Numbers) -> HitView:
         """With one round's outcomes appended. Raises BadInput for a member measured before."""
         again = np.intersect1d(self.measured, rows)
         if len(again):
@@ -58,7 +58,7 @@ class HitView:
         )
 
 
-def targets(score: Array, hit: Array, *, label_share: float = LABEL_SHARE) -> Array:
+def targets(score: Numbers, hit: Numbers, *, label_share: float = LABEL_SHARE) -> Numbers:
     """(n,) what the surrogate learns: label_share x hit + (1 - label_share) x min(size / threshold, 2) / 2.
 
     size: the score in the direction of the hits seen so far, or its absolute value where hits lie on both sides;
@@ -79,7 +79,7 @@ def targets(score: Array, hit: Array, *, label_share: float = LABEL_SHARE) -> Ar
     return np.asarray(label_share * hit + (1.0 - label_share) * np.minimum(size / threshold, CAP) / CAP)
 
 
-def standardised(x: Array) -> Array:
+def standardised(x: Numbers) -> Numbers:
     """Mean zero, sd one; zeros where x is constant."""
     sd = float(x.std())
     return np.asarray((x - x.mean()) / sd) if sd > 1e-12 else np.zeros_like(x)

@@ -1,6 +1,6 @@
 """Finished screens for replay: a pool with its question, scores and hits. The published files are sorted by score.
 
-Whoever replays a screen shuffles it first (``Screen.shuffled``): a tie broken by the file's order would leak the answer.
+Whoever replays a screen shuffles it first (``Screen.shuffled``): ties broken by the file's order leak the answer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadInput, DataUnavailable
-from ..rows import Array
+from ..numeric import Numbers
 
 SCREENS = ("IFNG", "IL2", "Carnevale22_Adenosine", "Scharenberg22", "Sanchez21_down")
 BATCH = {"Scharenberg22": 32}  # of the published protocol; 128 for all others
@@ -36,9 +36,9 @@ class Screen:
     name: str
     question: str
     names: tuple[str, ...]
-    score: Array
-    hit: Array
-    essential: Array
+    score: Numbers
+    hit: Numbers
+    essential: Numbers
     batch: int
     rounds: int = 5
 
@@ -83,7 +83,7 @@ def load_task(name: str, folder: Path) -> Screen:
     return Screen(name, brief, names, score, hit, np.zeros(len(names), bool), TASK_BATCH.get(name, 128))
 
 
-def _scores(path: Path) -> tuple[tuple[str, ...], Array]:
+def _scores(path: Path) -> tuple[tuple[str, ...], Numbers]:
     """A name that stands there twice (six do in Scharenberg's) counts once, with its first score."""
     found: dict[str, float] = {}
     for row in list(csv.reader(_text(path).splitlines()))[1:]:
@@ -91,7 +91,7 @@ def _scores(path: Path) -> tuple[tuple[str, ...], Array]:
     return tuple(found), np.array(list(found.values()))
 
 
-def _hits(path: Path, names: Sequence[str]) -> Array:
+def _hits(path: Path, names: Sequence[str]) -> Numbers:
     if not path.is_file():
         raise _missing(path)
     hits = set(_names(path))
@@ -99,7 +99,7 @@ def _hits(path: Path, names: Sequence[str]) -> Array:
 
 
 def _names(path: Path) -> list[str]:
-    """The texts of a NumPy file, also of one stored as objects, which is a pickle: only the array itself is admitted."""
+    """The texts of a NumPy file, also of one stored as objects: that is a pickle, and only an array is admitted."""
     with path.open("rb") as stream:
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
