@@ -306,7 +306,10 @@ class ConditionCell:
         return np.asarray(np.where(np.isfinite(least), error <= TIE * least, first))
 
     def _error(self, novelty: str, base: str) -> float:
+        """Held-out error of a base; a pair of measured singles that no training pair could test is their sum."""
         found = self.trust.get((novelty, base))
+        if found is None and (novelty, base) == ("new combination", "additive"):
+            return 0.0
         return found.error if found else np.inf
 
     def _choose(self, novelty: str, bases: dict[str, BaseValues], row: int) -> tuple[str, ...]:
