@@ -77,7 +77,7 @@ RESOURCES: dict[str, Resource] = {
                  "abf0d40c16ab228b92d909f88b929c0f2ee57cf5d706dc0b6c4b6ce3ca2384e1", "GPL-3",
                  "Garcia-Alonso 2019, doi:10.1101/gr.240663.118", "github.com/saezlab/dorothea"),
         Resource("progeny", "regulons", "progeny_human_top500.tsv.gz",
-                 "b190627c6b41b47fc4081f5179ef155f332b7e87317b40092435efaafb237306b", "Apache-2.0",
+                 "b190627c6b41b47fc4081f5179ef155f332b7e87317b40092435efafb237306b", "Apache-2.0",
                  "Schubert 2018, doi:10.1038/s41467-017-02391-6", "github.com/saezlab/progeny"),
     )
 }  # fmt: skip
