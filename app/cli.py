@@ -6,7 +6,22 @@ from typing import Annotated
 
 import typer
 
-from .commands import ask, campaign, claims, data, doctor, evals, exchange, explain, mcp, model, notes, predict, review
+from .commands import (
+    ask,
+    campaign,
+    claims,
+    data,
+    doctor,
+    evals,
+    exchange,
+    explain,
+    hits,
+    mcp,
+    model,
+    notes,
+    predict,
+    review,
+)
 from .failures import Guarded
 
 app = typer.Typer(
@@ -43,6 +58,7 @@ app.command("ask")(ask.ask)
 app.command("review")(review.review)
 app.command("predict")(predict.predict)
 app.add_typer(model.app, name="model")
+campaign.app.command("hits")(hits.hits)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(claims.app, name="claims")
 app.add_typer(exchange.index, name="index")

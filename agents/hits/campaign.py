@@ -9,7 +9,7 @@ with measured results in hand, one call after another:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -48,7 +48,14 @@ class HitCampaign:
         if policy not in POLICIES:
             raise BadInput(f"Unknown policy {policy!r}", cure=f"Use one of: {', '.join(POLICIES)}")
         self.view, self.kind, self.prior = view, kind, prior
+        self._name, self._seed = policy, seed
         self._policy, self._rng = POLICIES[policy](), np.random.default_rng(seed)
+
+    def fresh(self) -> HitCampaign:
+        """The same campaign with nothing measured."""
+        empty = np.zeros(0)
+        view = replace(self.view, measured=np.zeros(0, np.intp), score=empty, hit=empty)
+        return HitCampaign(view, self.kind, self.prior, self._name, self._seed)
 
     @classmethod
     def begin(
@@ -79,8 +86,13 @@ class HitCampaign:
             raise BadInput(f"A batch of {n} is none", cure="Ask for one or more")
         if not self.view.open.any():
             raise NotAllowed("The whole pool was measured", cure="There is nothing left to propose")
-        rows = self._policy.propose(self.view, n, self._rng)
+        rows = self.choose(n)
         return [self._proposal(rank, int(row)) for rank, row in enumerate(rows, 1)]
+
+    def choose(self, n: int, *, among: Numbers | None = None) -> Numbers:
+        """Rows of the next n members; among: (N,) bool, members that can be measured at all."""
+        view = self.view if among is None else replace(self.view, shut=~among)
+        return self._policy.propose(view, n, self._rng)
 
     def learn(self, rows: Numbers, score: Numbers, hit: Numbers) -> None:
         """Take one round's results in. Raises BadInput for a member measured before."""

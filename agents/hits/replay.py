@@ -50,11 +50,7 @@ def replay(
     found, found_ne, seconds = [], [], []
     for _ in range(screen.rounds):
         start = time.perf_counter()
-        if arm == "no_feedback":
-            rows = chooser.propose(view, int(done.sum()) + screen.batch, rng)
-            rows = rows[~done[rows]][: screen.batch]
-        else:
-            rows = chooser.propose(view, screen.batch, rng)
+        rows = chooser.propose(replace(view, shut=done.copy()), screen.batch, rng)
         seconds.append(time.perf_counter() - start)
         if len(set(rows.tolist())) != len(rows) or done[rows].any():
             raise ValueError(f"policy {policy} asked for a member twice")
@@ -65,8 +61,3 @@ def replay(
         if arm != "no_feedback":
             view = view.with_results(rows, score[told], hit[told])
     return Replay(screen.name, policy, arm, seed, np.array(found), np.array(found_ne), np.array(seconds))
-
-
-def without_ties(view: HitView) -> HitView:
-    """The view with a constant prior: what a policy does when it knows nothing (a test's control)."""
-    return replace(view, prior=np.zeros(view.n))

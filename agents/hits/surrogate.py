@@ -11,7 +11,7 @@ from ...world_model.numeric import Numbers
 from .view import HitView, standardised, targets
 
 LENGTH = 0.3  # of exp((cosine - 1) / length)
-PRIOR_SLOPE = 0.05  # expected rise of the target for one sd of the question's prior, before any data
+PRIOR_SLOPE = 0.1  # expected rise of the target for one sd of the question's prior, before any data
 PRIOR_RATE, PRIOR_COUNT = 0.05, 5.0  # background level of the target and the measurements it is worth
 
 

@@ -10,7 +10,7 @@ from ...world_model.errors import BadInput
 from ...world_model.genepool import PoolFeatures
 from ...world_model.numeric import Numbers
 
-LABEL_SHARE = 0.5  # of a target that is the hit label; the rest is the size of the score
+LABEL_SHARE = 0.25  # of a target that is the hit label; the rest is the size of the score
 CAP = 2.0  # thresholds; a score beyond counts no more
 ONE_SIDED = 0.1  # hits on the rarer side below this share: that side is no effect of interest
 
@@ -18,13 +18,15 @@ ONE_SIDED = 0.1  # hits on the rarer side below this share: that side is no effe
 @dataclass(frozen=True)
 class HitView:
     """features: of the N members; prior: (N,) standardised worth by the question (zeros: no question); measured: the n
-    rows measured, in the order they came; score: (n,) readings; hit: (n,) 0/1 labels."""
+    rows measured, in the order they came; score: (n,) readings; hit: (n,) 0/1 labels;
+    shut: (N,) bool, members not to be had though no outcome of theirs was told."""
 
     features: PoolFeatures
     prior: Numbers
     measured: Numbers
     score: Numbers
     hit: Numbers
+    shut: Numbers | None = None
 
     @classmethod
     def fresh(cls, features: PoolFeatures, prior: Numbers | None = None) -> HitView:
@@ -40,8 +42,8 @@ class HitView:
 
     @property
     def open(self) -> Numbers:
-        """(N,) bool: not measured yet."""
-        mask = np.ones(self.n, bool)
+        """(N,) bool: not measured yet, and to be had."""
+        mask = np.ones(self.n, bool) if self.shut is None else ~self.shut
         mask[self.measured] = False
         return mask
 

@@ -1,0 +1,140 @@
+"""``cytocrux campaign hits``: find the hits of a large pool, round by round, with or without a lab at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..console import Progress, emit, say, table
+from ..options import Json
+
+if TYPE_CHECKING:
+    from ...agents.hits.campaign import Proposal
+    from ...agents.hits.files import Measured
+
+SHOWN = 10  # proposals on the screen; the CSV has all
+
+
+def hits(
+    pool: Annotated[Path, typer.Option(metavar="FILE.csv", help="The pool: one gene or compound a line.")],
+    question: Annotated[str, typer.Option(metavar="TEXT", help="What a hit should do, in plain words.")],
+    oracle: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="A finished screen answers: name, score and hit.")
+    ] = None,
+    measured: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Everything measured so far: name, score and hit.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(metavar="SIZE", help="A score this far from zero is a hit (without a hit column).")
+    ] = None,
+    side: Annotated[str, typer.Option(metavar="both|up|down", help="On which side of zero hits lie.")] = "both",
+    rounds: Annotated[int, typer.Option(min=1, max=100, help="Rounds against the oracle.")] = 5,
+    batch: Annotated[int, typer.Option(min=1, max=20_000, help="Members a round.")] = 128,
+    kind: Annotated[str, typer.Option(metavar="auto|gene|compound", help="What the pool holds.")] = "auto",
+    policy: Annotated[str, typer.Option(metavar="NAME", help="How to choose: ours, thompson, ucb, random, …")] = "ours",
+    seed: Annotated[int, typer.Option(help="Ties are broken by this seed.")] = 0,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the batch, the history and the curves.")] = Path(
+        "hits"
+    ),
+    as_json: Json = False,
+) -> None:
+    """Find the hits of a pool of thousands.
+
+    Without an oracle: proposes the next batch as a CSV with the reasons; fill in score and hit, give it back with
+    --measured (all rounds in one file), repeat. With an oracle: replays all rounds and draws the curves.
+    """
+    from ...agents.hits.campaign import HitCampaign
+    from ...agents.hits.files import read_measured, read_pool, write_batch
+    from ...world_model.data.fetch import data_dir
+    from ...world_model.errors import BadInput, DataUnavailable
+
+    if side not in ("both", "up", "down"):
+        raise BadInput(f"--side {side} is none", cure="Use both, up or down")
+    if kind not in ("auto", "gene", "compound"):
+        raise BadInput(f"--kind {kind} is none", cure="Use auto, gene or compound")
+    if oracle is not None and measured is not None:
+        raise BadInput("An oracle and measured results together", cure="Give one of them")
+    folder = data_dir()
+    if folder is None:
+        raise DataUnavailable(
+            "No prior knowledge at hand", cure="Set CYTOCRUX_DATA_DIR to a folder with the gene sets under priors/"
+        )
+    names = read_pool(pool)
+    told = None
+    if (given := oracle or measured) is not None:
+        told = read_measured(given, names, threshold=threshold, side=side)  # type: ignore[arg-type]
+    out.mkdir(parents=True, exist_ok=True)
+    with Progress(quiet=as_json) as progress:
+        progress("reading what is known of the pool")
+        campaign = HitCampaign.begin(
+            names, question, folder, kind=None if kind == "auto" else kind, policy=policy, seed=seed  # type: ignore[arg-type]
+        )  # fmt: skip
+        if oracle is not None and told is not None:
+            _replay(campaign, told, rounds, batch, out, progress, as_json)
+            return
+        if told is not None:
+            campaign.learn(told.rows, told.score, told.hit)
+        progress("choosing the next batch")
+        proposals = campaign.propose(batch)
+    target = out / "next_batch.csv"
+    write_batch(target, proposals)
+    facts = {
+        "kind": campaign.kind, "pool": len(names), "measured": 0 if told is None else len(told.rows),
+        "hits": 0 if told is None else int(told.hit.sum()), "concepts": campaign.concepts,
+        "leans_on": campaign.weights(), "batch": str(target),
+    }  # fmt: skip
+    if as_json:
+        emit(facts | {"proposals": [_json(p) for p in proposals]})
+        return
+    _understood(campaign.concepts)
+    table(("Rank", "Name", "Because of the question", "Because of results"),
+          [(p.rank, p.name, "; ".join(p.sets), _near(p)) for p in proposals[:SHOWN]],
+          wide=("Because of the question", "Because of results"))  # fmt: skip
+    say(f"{len(proposals)} to measure next: {target}")
+    say("Fill in score and hit, collect all rounds in one file, and give it back with --measured.")
+
+
+def _replay(
+    campaign: Any, told: Measured, rounds: int, batch: int, out: Path, progress: Callable[[str], None], as_json: bool
+) -> None:
+    from ...agents.hits.curves import draw, play
+
+    arms = {}
+    for arm in ("true", "permuted", "no_feedback"):
+        progress(f"replaying {rounds} rounds of {batch}, arm {arm}")
+        arms[arm] = play(campaign.fresh(), told, rounds, batch, arm)
+    history, picture = out / "history.csv", out / "curves.png"
+    arms["true"].write(history, campaign.view.features.names)
+    draw(picture, arms, batch / len(told.rows))
+    facts: dict[str, Any] = {
+        "kind": campaign.kind, "pool": len(told.rows), "hits": int(told.hit.sum()), "concepts": campaign.concepts,
+        "share_found": {arm: [round(float(v), 6) for v in play_.share] for arm, play_ in arms.items()},
+        "history": str(history), "curves": str(picture),
+    }  # fmt: skip
+    if as_json:
+        emit(facts)
+        return
+    _understood(campaign.concepts)
+    table(("Round", *arms), [(i + 1, *(f"{a.share[i]:.1%}" for a in arms.values())) for i in range(rounds)],
+          title="Share of all hits found")  # fmt: skip
+    say(f"History: {history}\nCurves: {picture}")
+
+
+def _understood(concepts: dict[str, float]) -> None:
+    strongest = sorted(concepts.items(), key=lambda item: -item[1])[:8]
+    words = ", ".join(f"{name.replace('_', ' ')} {weight:.2f}" for name, weight in strongest)
+    say(f"Understood as: {words}" if words else "No concept of the question is known; its bare words were used.")
+
+
+def _near(p: Proposal) -> str:
+    return ", ".join(f"{name} {pull:+.3f}" for name, pull in p.neighbours)
+
+
+def _json(p: Proposal) -> dict[str, Any]:
+    return {
+        "rank": p.rank, "name": p.name, "expected": None if p.expected != p.expected else p.expected,
+        "sets": list(p.sets), "neighbours": {name: pull for name, pull in p.neighbours},
+    }  # fmt: skip
