@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import predict_gdsc, predict_genes, predict_rppa, predict_update
+from . import predict_cells, predict_gdsc, predict_genes, predict_rppa, predict_scale, predict_update
 from .results import Result
 
 
@@ -14,5 +14,7 @@ def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
         *predict_rppa.run(fast=fast, data_dir=data_dir),
         *predict_gdsc.run(fast=fast, data_dir=data_dir),
         *predict_genes.run(fast=fast, data_dir=data_dir),
+        *predict_cells.run(fast=fast, data_dir=data_dir),
         *predict_update.run(fast=fast),
+        *predict_scale.run(fast=fast),
     ]

@@ -23,6 +23,8 @@ from .rows import Array, Rows, tidy
 from .vocabulary import Query, Response, content_hash
 
 if TYPE_CHECKING:
+    from anndata import AnnData
+
     from .data.conditions import ConditionTable
     from .network import SignedNetwork
     from .vocabulary import Context, Readout
@@ -165,6 +167,17 @@ class VirtualCell:
         for table in tables:
             for start in range(0, len(table), block):
                 yield self._told(tidy(table.iloc[start : start + block]), context, single)
+
+    def cells(self, conditions: pd.DataFrame, control: AnnData, n: int, *, seed: int = 0) -> AnnData:
+        """n single cells of every row of ``conditions``: the control cells of its context, moved as predicted.
+
+        control: cells x readouts on the scale of training; obs columns ``context`` and ``control``, where there are
+        any, say which cells are meant. The result's obs hold the condition and the control cell each came from.
+        Equal for equal ``seed``. Raises UnknownName for a readout ``control`` lacks, BadInput for too few cells.
+        """
+        from .cells import predicted_cells
+
+        return predicted_cells(self, conditions, control, n, seed)
 
     def respond(self, query: Query, *, context: Context | None = None) -> list[Response]:
         """One response per readout of the query; a score is the mean of its weighted members.
