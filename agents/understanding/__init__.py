@@ -1,0 +1,1 @@
+"""Understanding a question without a language model: typed slots from English or Chinese text."""
