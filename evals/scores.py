@@ -132,10 +132,10 @@ def top_overlap(
     size = int(np.sum(true)) if k is None else min(k, int(np.sum(true)))
     if size == 0:
         return float("nan")
-    best = [
-        {int(j) for j in sorted(np.flatnonzero(mask), key=lambda j, x=values: -abs(x[j]))[:size]}
-        for values, mask in ((predicted, told), (measured, true))
-    ]
+    best = []
+    for values, mask in ((predicted, told), (measured, true)):
+        there = np.flatnonzero(mask)
+        best.append(set(there[np.argsort(-np.abs(values[there]), kind="stable")][:size].tolist()))
     return len(best[0] & best[1]) / size
 
 

@@ -2,9 +2,9 @@
 
 The protocol of the folder is in ``exchange.py``. As its authors do for unseen genes, a perturbation is an ordered
 attribute: the sum over its genes of their Jaccard likeness (of GO terms) to every perturbed gene, one with themselves.
-Package defaults but for the learning rates (1e-3, the defaults' 1e-4 needs ten times the epochs); 10% of the training
-cells choose the epoch. A prediction is the mean over the control cells with the attribute exchanged, less the same
-with the attribute of no perturbation.
+Package defaults but for the learning rates (1e-3; the default 1e-4 needs ten times the epochs). Its validation metric,
+on a tenth of the training cells, is flat from about epoch 16 on and falls after 40: 30 epochs. A prediction is the
+mean over the control cells with the attribute exchanged, less the same with the attribute of no perturbation.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from gears_fit import terms_by_gene  # the file beside this one
 
 RATE, BATCH, ATTRIBUTE = 1e-3, 128, "perturbation_likeness"
 
@@ -30,6 +30,7 @@ def main(folder: Path) -> None:
     cells.X = np.asarray(cells.X.todense(), dtype=np.float32)
     names = cells.obs["perturbation"].astype(str).tolist()
     genes = sorted({g for p in [*names, *job["asked"]] for g in p.split("+")} - {"control"})
+    terms_by_gene = importlib.import_module("gears_fit").terms_by_gene  # the file beside this one
     likeness = jaccard(genes, terms_by_gene(folder / "go.gmt"))
     cells.obsm[ATTRIBUTE] = vectors(names, genes, likeness)
     model_type = biolord.Biolord
@@ -37,8 +38,8 @@ def main(folder: Path) -> None:
     model = model_type(cells, n_latent=32, module_params={"seed": job["seed"]})
     start = time.perf_counter()
     model.train(
-        max_epochs=job["epochs"], accelerator="cpu", batch_size=BATCH, early_stopping=True,
-        early_stopping_patience=20, check_val_every_n_epoch=2, enable_checkpointing=False, default_root_dir=str(folder),
+        max_epochs=job["epochs"], accelerator="cpu", batch_size=BATCH, check_val_every_n_epoch=2,
+        enable_checkpointing=False, default_root_dir=str(folder),
         plan_kwargs={"latent_lr": RATE, "decoder_lr": RATE, "attribute_nn_lr": {ATTRIBUTE: RATE},
                      "attribute_nn_wd": {ATTRIBUTE: 1e-4}},
     )  # fmt: skip
@@ -48,18 +49,18 @@ def main(folder: Path) -> None:
     expression = importlib.import_module("torch")
     model.module.eval()
 
-    def mean_of(perturbation: str) -> object:
+    def mean_of(perturbation: str) -> np.ndarray[Any, Any]:
         attribute = np.repeat(vectors([perturbation], genes, likeness), len(control), axis=0)
         told, _ = model.module.get_expression({**source, ATTRIBUTE: expression.as_tensor(attribute)})
-        return told.detach().cpu().numpy().mean(axis=0)
+        return np.asarray(told.detach().cpu().numpy().mean(axis=0))
 
     start = time.perf_counter()
     base = mean_of("control")
     rows = {p: mean_of(p) - base for p in job["asked"]}
     predict_s = time.perf_counter() - start
     pd.DataFrame.from_dict(rows, orient="index", columns=list(cells.var_names)).to_csv(folder / "predicted.csv")
-    history = model.training_plan.epoch_history if hasattr(model.training_plan, "epoch_history") else {}
-    curve = [float(v) for v in history.get("biolord_metric", [])]
+    history = model.training_plan.epoch_history["biolord_metric"]
+    curve = [float(v) for v in history if v != 0]  # zeros stand for the training passes
     log = {"fit_s": fit_s, "predict_s": predict_s, "asked": len(rows), "epochs": job["epochs"], "curve": curve,
            "unknown": []}  # fmt: skip
     (folder / "log.json").write_text(json.dumps(log), encoding="utf-8")

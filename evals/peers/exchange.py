@@ -46,7 +46,7 @@ PEERS = (
     # newer scipy refuses the pandas masks GEARS indexes with
     Peer("gears", "gears_fit.py", ("cell-gears==0.1.2", "torch==2.13.0", "torch_geometric==2.8.1", "scipy<1.15",
          "numpy<2.3", "pandas<3"), 4, "Roohani 2023, doi:10.1038/s41587-023-01905-6"),
-    Peer("biolord", "biolord_fit.py", ("biolord==0.0.3", "torch==2.13.0", "scvi-tools==1.4.2", "pandas<3"), 100,
+    Peer("biolord", "biolord_fit.py", ("biolord==0.0.3", "torch==2.13.0", "scvi-tools==1.4.2", "pandas<3"), 30,
          "Piran 2024, doi:10.1038/s41587-023-02079-x"),
 )  # fmt: skip
 ORACLE = Peer("cell-eval", "", ("cell-eval==0.8.2",), 0, "Arc Institute 2025, cell-eval")
@@ -93,7 +93,7 @@ def fit(
     job = folder / "jobs" / f"{peer.name}-{digest(peer, given, asked, go, seed)}"
     if not (job / "log.json").is_file():
         write_job(job, given, asked, go, seed, peer.epochs)
-        script = Path(__file__).with_name(peer.script)
+        script = Path(__file__).parent / peer.script
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": "", "PYTHONHASHSEED": str(seed)}
         done = subprocess.run(  # noqa: S603 (our own script, its own interpreter)
             [str(python), str(script), str(job)], env=environment, capture_output=True, text=True, timeout=LIMIT_S,

@@ -53,7 +53,8 @@ def main(folder: Path) -> None:
     data.get_dataloader(batch_size=BATCH)
     model = gears.GEARS(data, device="cpu")
     model.model_initialize()
-    trainer, train_loader = importlib.import_module("gears.gears"), data.dataloader["train_loader"]
+    trainer: Any = importlib.import_module("gears.gears")
+    train_loader = data.dataloader["train_loader"]
     score = trainer.evaluate
     trainer.evaluate = lambda loader, *rest: score(
         data.dataloader["val_loader"] if loader is train_loader else loader, *rest

@@ -1,0 +1,60 @@
+"""``cytocrux eval peers``: published predictors on the cell's own splits, each in its own environment.
+
+Not part of ``eval predict`` because their fits take an hour on a core the first time (kept by hash afterwards).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..world_model.rows import Array
+from .gene_bench import QUESTIONS, SEEDS, GeneData, better_than, figures, load_genes, run_splits
+from .gene_splits import GeneSplit
+from .peers.exchange import PEERS, VARIABLE, Outcome, Peer, fit, home, python_of
+from .results import Result
+from .scores import figure
+
+HOW = f"not measured: python -m cytocrux.evals.peers.install FOLDER, then set {VARIABLE}=FOLDER"
+
+
+def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
+    """All gene figures with the peers beside, five seeds (fast: one), and what a fit of each costs.
+
+    Without ``CYTOCRUX_PEERS`` each peer is said not to be measured, and how to install it.
+    """
+    folder = home()
+    ready = [p for p in PEERS if folder is not None and python_of(p, folder) is not None]
+    absent = [Result(name=f"peer_{p.name}", value=None, note=HOW) for p in PEERS if p not in ready]
+    if folder is None or not ready:
+        return absent
+    data = load_genes(data_dir)
+    outcomes: dict[str, list[Outcome]] = {p.name: [] for p in ready}
+
+    def more(split: GeneSplit) -> dict[str, Array]:
+        for peer in ready:
+            found = fit(peer, folder, data.cells, split.train, split.asked, data.go, split.seed)
+            outcomes[peer.name].append(found)
+        return {name: found[-1].delta for name, found in outcomes.items()}
+
+    runs, _ = run_splits(data, range(1 if fast else SEEDS), more)
+    names = [p.name for p in ready]
+    found = [r for q in QUESTIONS if runs[q] for r in figures(runs, q, better_than(names, q))]
+    costs = [cost for p in ready for cost in _costs(p, outcomes[p.name], data)]
+    return [*found, *costs, *absent]
+
+
+def _costs(peer: Peer, outcomes: list[Outcome], data: GeneData) -> list[Result]:
+    """Wall seconds of a fit and perturbations answered a second, on one core, as the machine was then."""
+    unknown = sorted({n for o in outcomes for n in o.unknown})
+    note = f"{peer.paper}; {outcomes[0].epochs} epochs at most"
+    if unknown:
+        note += f"; cannot say: {', '.join(unknown)} (scored as the training mean)"
+    curve = next((o.curve for o in outcomes if o.curve), ())
+    if len(curve) > 1:
+        note += f"; its own validation of the first fit: {', '.join(f'{c:.4g}' for c in curve[-4:])}"
+    rate = [(len(o.delta) - len(o.unknown)) / o.predict_s for o in outcomes]
+    return [
+        figure(f"peer_{peer.name}_fit_s", [o.fit_s for o in outcomes], unit="s", note=note),
+        figure(f"peer_{peer.name}_screen_per_s", rate, unit="perturbations/s",
+               note=f"{len(data.here.readouts)} readouts, one context, no doses, one core"),
+    ]  # fmt: skip
