@@ -237,7 +237,7 @@ def test_counts_are_normalised_and_said(tmp_path: Path) -> None:
 def test_the_same_in_one_block_or_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cells(counts=True).write_h5ad(tmp_path / "c.h5ad")
     whole = load(str(tmp_path / "c.h5ad")).wells.X
-    monkeypatch.setattr("cytocrux.world_model.data.h5ad.CHUNK", 7)
+    monkeypatch.setattr("cytocrux.world_model.data.pseudobulk.CHUNK", 7)
     np.testing.assert_allclose(load(str(tmp_path / "c.h5ad")).wells.X, whole, rtol=1e-12)
 
 

@@ -98,8 +98,8 @@ def resolve(conditions: pd.DataFrame, known: pd.DataFrame, *, allow_new: bool = 
     """The names brought to those of the training conditions ``known``; kind filled in from there where it is open.
 
     Case, spaces and hyphens are forgiven, and so is a compound's other name. A context nobody has seen is kept, and
-    noted with the names near it. Raises BadInput with near names for a perturbation that was never measured and of which nothing
-    is known, unless ``allow_new``.
+    noted with the names near it. Raises BadInput with near names for a perturbation that was never measured and of
+    which nothing is known, unless ``allow_new``.
     """
     notes: list[str] = []
     out = conditions.copy()
@@ -142,7 +142,7 @@ def nearest(name: str, known: Iterable[str], n: int = 3) -> list[str]:
 
 def _resolved(names: Iterable[str], known: list[str]) -> dict[str, str | None]:
     """Each name's spelling among ``known``; None where there is none (or two)."""
-    exact, bare = set(known), {}
+    exact, bare = set(known), dict[str, list[str]]()
     for name in known:
         bare.setdefault(_bare(name), []).append(name)
     found: dict[str, str | None] = {}

@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 # ours -> theirs (scPerturb, pertpy, LINCS, plate readers), most specific first; compared in lower case
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "perturbation": ("perturbation", "condition", "compound", "drug", "drug_name", "treatment", "perturbation_name",
-                     "perturbagen", "pert_iname", "product_name", "guide_target", "target_gene", "gene_target"),
+                     "perturbagen", "pert_iname", "product_name", "guide_target", "target_gene", "gene_target",
+                     "guide_identity", "gene"),
+    "parts": ("nperts",),
     "kind": ("kind", "perturbation_kind", "perturbation_type", "pert_type", "perturbation_modality"),
     "dose": ("dose", "dose_value", "dose_val", "concentration", "conc", "pert_dose", "dose_um", "dose_nm", "dosage"),
     "dose_unit": ("dose_unit", "dose_units", "conc_unit", "concentration_unit", "pert_dose_unit"),
     "time_h": ("time_h", "time", "timepoint", "time_point", "hours", "time_hours", "pert_time"),
     "time_unit": ("time_unit", "timepoint_unit", "time_point_unit", "pert_time_unit"),
-    "context": ("context", "cell_line", "cellline", "cell_line_name", "cell_type", "celltype", "cell_id", "line",
-                "cell"),
+    "context": ("context", "cell_line", "cellline", "cell_name", "cell_line_name", "cell_type", "celltype", "cell_id",
+                "cell_iname", "line", "cell"),
     "control": ("control", "is_control", "is_ctrl", "ctrl", "is_vehicle"),
     "batch": ("batch", "plate", "plate_id", "batch_id", "lane", "gem_group", "gemgroup", "det_plate", "scanner"),
     "replicate": ("replicate", "rep", "replicate_id", "biological_replicate", "bio_replicate", "donor"),
@@ -38,7 +40,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 
 CONTROL_NAMES = frozenset(
     ("control", "ctrl", "dmso", "vehicle", "untreated", "unperturbed", "non-targeting", "nontargeting",
-     "non_targeting", "nt", "mock", "none", "water", "pbs", "medium")
+     "non_targeting", "non-targeting control", "nt", "ntc", "negctrl", "negcon", "scramble", "scrambled", "dmso_tf",
+     "mock", "none", "water", "pbs", "medium", "unstimulated", "unstim", "resting")
 )  # fmt: skip
 KINDS: dict[str, PerturbationKind] = {
     "compound": "compound", "drug": "compound", "chemical": "compound", "small molecule": "compound",
@@ -47,7 +50,7 @@ KINDS: dict[str, PerturbationKind] = {
     "crispri": "knockdown", "knockdown": "knockdown", "sirna": "knockdown", "shrna": "knockdown", "rnai": "knockdown",
     "trt_sh": "knockdown", "crispr": "knockout", "crispr-cas9": "knockout", "crisprko": "knockout",
     "knockout": "knockout", "ko": "knockout", "trt_xpr": "knockout", "overexpression": "overexpression",
-    "oe": "overexpression", "trt_oe": "overexpression", "ligand": "ligand", "cytokine": "ligand",
+    "oe": "overexpression", "trt_oe": "overexpression", "ligand": "ligand", "cytokine": "ligand", "cytokines": "ligand",
     "trt_lig": "ligand", "antibody": "antibody", "stimulus": "stimulus", "stimulation": "stimulus",
     "infection": "infection", "virus": "infection",
 }  # fmt: skip

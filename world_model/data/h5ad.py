@@ -8,29 +8,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import BadInput
-from .columns import recognise
+from .columns import SYNONYMS, recognise
+from .pseudobulk import pooled_lanes, pseudobulk
+from .recipe import Recipe
 from .report import Note
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-CHUNK = 20_000  # cells held in memory at once
-MIN_CELLS = 4
-LABELS = ("perturbation", "kind", "dose", "dose_unit", "time_h", "time_unit", "context", "control", "batch",
+LABELS = ("perturbation", "parts", "kind", "dose", "dose_unit", "time_h", "time_unit", "context", "control", "batch",
           "replicate")  # fmt: skip
+ALIKE, ZEROS = 8, 0.3  # rows with equal labels, and the share of zeros, that tell cells from wells
+SYMBOLS = ("gene_symbol", "gene_symbols", "gene_name", "symbol", "feature_name")
 
 
-def read_h5ad(path: Path) -> tuple[pd.DataFrame, NDArray[np.float64], pd.DataFrame, str, list[Note]]:
+def read_h5ad(
+    path: Path, recipe: Recipe | None = None
+) -> tuple[pd.DataFrame, NDArray[np.float64], pd.DataFrame, str, list[Note]]:
     """Labels as texts, X (wells, readouts), var, the stated scale ("" = none) and notes.
 
-    The file is opened backed: cells are read CHUNK at a time, so it may be larger than memory.
+    The file is opened backed and cells are read a block at a time, so it may be larger than memory.
     Raises BadInput where the file is truncated, no AnnData, or lacks labels.
     """
     import anndata
 
-    from .userfile import as_texts
-
+    recipe = recipe or Recipe()
     try:
         data = anndata.read_h5ad(path, backed="r")
     except (OSError, KeyError, AttributeError, TypeError, ValueError) as error:
@@ -43,21 +46,61 @@ def read_h5ad(path: Path) -> tuple[pd.DataFrame, NDArray[np.float64], pd.DataFra
             raise BadInput(
                 f"{path.name} holds no readings", why=f"it has {data.n_obs} rows and {data.n_vars} variables"
             )
-        found = recognise([str(c) for c in data.obs.columns])
-        labels = as_texts(data.obs[[found[k] for k in LABELS if k in found]].astype(object))
-        if "batch" not in found and "replicate" not in found:
-            labels = _with_lanes(labels, [str(n) for n in data.obs_names])
-        stated = _stated_scale(data)
-        if _are_cells(data, labels):
-            table, X, notes = _pseudobulk(data, labels, stated)
-            return table, X, data.var.copy(), "log1p" if stated in ("", "counts") else stated, notes
-        return labels, _dense(data.X[:]), data.var.copy(), stated, []
+        labels = _labels(data, recipe)
+        stated = recipe.stated("scale") or _stated_scale(data)
+        lane = next((c for c in (*SYNONYMS["batch"], "lane") if c in labels), "")
+        if not (_are_cells(data, labels, lane) if recipe.cells is None else recipe.cells):
+            return labels, _dense(data.X[:]), _var(data), stated, []
+        labels, pooled = pooled_lanes(labels, lane) if lane else (labels, [])
+        table, X, notes = pseudobulk(data, labels, stated)
+        return table, X, _var(data), "log1p" if stated in ("", "counts") else stated, [*notes, *pooled]
     except OSError as error:
         raise BadInput(
             f"{path.name} breaks off", why=_first_line(error), cure="Copy or download the file again"
         ) from error
     finally:
         data.file.close()
+
+
+def _labels(data: Any, recipe: Recipe) -> pd.DataFrame:
+    """The label columns as categories of texts; a lane from 10x barcodes where nothing else tells replicates apart."""
+    import pandas as pd
+
+    columns = [str(c) for c in data.obs.columns]
+    chosen = recipe.renamed(columns)
+    seen = [chosen.get(c, c) for c in columns if c not in chosen.values() or c in chosen]
+    found = recognise(seen)
+    back = {chosen.get(c, c): c for c in columns if c not in chosen.values() or c in chosen}
+    wanted = [found[k] for k in LABELS if k in found]
+    wanted += [c for c in seen if c.lower() == "drugname_drugconc"]
+    texts = {back[name]: _texts(data.obs[back[name]]) for name in wanted}
+    labels = recipe.labels(pd.DataFrame(texts, index=pd.RangeIndex(data.n_obs)))
+    if "batch" not in found and "replicate" not in found and "batch" not in recipe.constants:
+        labels = _with_lanes(labels, [str(n) for n in data.obs_names])
+    return labels.astype("category")
+
+
+def _texts(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Each value as text, missing as ""; done once a distinct value."""
+    import pandas as pd
+
+    from .userfile import as_text
+
+    codes, values = pd.factorize(column, use_na_sentinel=True)
+    words = np.array([*(as_text(v) for v in list(values)), ""], dtype=object)
+    return pd.Series(words[codes], index=pd.RangeIndex(len(column)))
+
+
+def _var(data: Any) -> pd.DataFrame:
+    """var, named by gene symbol where the index holds Ensembl ids and a column of distinct symbols is there."""
+    var: pd.DataFrame = data.var.copy()
+    names = [str(n) for n in var.index]
+    if sum(n.startswith("ENS") for n in names) > 0.9 * len(names):
+        for column in SYMBOLS:
+            if column in var and var[column].astype(str).is_unique:
+                var.index = var[column].astype(str).to_numpy()
+                break
+    return var
 
 
 def _with_lanes(labels: pd.DataFrame, barcodes: list[str]) -> pd.DataFrame:
@@ -77,41 +120,18 @@ def _stated_scale(data: Any) -> str:
     return "log1p" if "log1p" in data.uns else ""
 
 
-def _are_cells(data: Any, labels: pd.DataFrame) -> bool:
-    """Sparse readings, or many rows alike in every label: single cells rather than wells."""
+def _are_cells(data: Any, labels: pd.DataFrame, lane: str) -> bool:
+    """Sparse readings; or many rows alike in every label, or in every label but the lane with many zeros."""
     import anndata
 
     if isinstance(data.X, anndata.abc.CSRDataset | anndata.abc.CSCDataset):
         return True
-    return len(labels) > 8 * len(labels.drop_duplicates())
-
-
-def _pseudobulk(data: Any, labels: pd.DataFrame, stated: str) -> tuple[pd.DataFrame, NDArray[np.float64], list[Note]]:
-    """Mean over the cells with equal labels, of log1p-normalised counts."""
-    keys = list(labels.columns)
-    groups = labels.groupby(keys, sort=True)
-    number, size = groups.ngroup().to_numpy(), groups.size()
-    total = np.zeros((len(size), data.n_vars))
-    counts = stated == "counts" or (not stated and _are_counts(_dense(data.X[: min(500, data.n_obs)])))
-    for start in range(0, data.n_obs, CHUNK):
-        block = _dense(data.X[start : start + CHUNK])
-        if counts:
-            depth = block.sum(1, keepdims=True)
-            block = np.log1p(block / np.where(depth > 0, depth, 1.0) * 1e4)
-        np.add.at(total, number[start : start + CHUNK], block)
-    keep = (size >= MIN_CELLS).to_numpy()
-    notes = [
-        Note("used", data.n_obs, "cells", "counts to ln(1 + counts per 10,000)" if counts else "readings as given"),
-        Note("changed", int(keep.sum()), "wells made of them", "mean of the cells with equal labels"),
-    ]
-    if not keep.all():
-        notes.append(Note("dropped", int((~keep).sum()), "wells", f"fewer than {MIN_CELLS} cells"))
-    table = size.index.to_frame(index=False)[keep].reset_index(drop=True)
-    return table, (total / size.to_numpy()[:, None])[keep], notes
-
-
-def _are_counts(block: NDArray[np.float64]) -> bool:
-    return bool(block.min() >= 0 and np.all(block == np.round(block)) and block.max() > 8)
+    if len(labels) > ALIKE * len(labels.drop_duplicates()):
+        return True
+    few = labels.drop(columns=[lane]) if lane else labels
+    if not len(few.columns) or len(few) <= ALIKE * len(few.drop_duplicates()):
+        return False
+    return float(np.mean(_dense(data.X[: min(200, data.n_obs)]) == 0)) > ZEROS
 
 
 def _dense(block: Any) -> NDArray[np.float64]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TRUE = frozenset(("true", "1", "1.0", "yes", "y", "t"))
+PACKED = re.compile(r"^\[\('(.+)', ([0-9.eE+-]+), '([^']+)'\)\]$")  # one drug with its dose, as Tahoe writes it
+NEGATIVE = re.compile(r"^(neg(ative)?_?ctrl|ctrl|control|non-?targeting)\d*$", re.IGNORECASE)
 FALSE = frozenset(("false", "0", "0.0", "no", "n", "f", ""))
 
 
@@ -29,6 +31,7 @@ def to_obs(raw: pd.DataFrame) -> tuple[pd.DataFrame, list[Note]]:
     """
     import pandas as pd
 
+    raw = unpacked(raw)
     found = recognise(list(raw.columns))
     if "perturbation" not in found:
         raise BadInput(
@@ -82,9 +85,47 @@ def _controls(raw: pd.DataFrame, found: dict[str, str]) -> tuple[pd.Series[bool]
             f"Row {_row(blank)} does not say what was done to the well", why="its perturbation is empty",
             cure="Write the name, or 'control'",
         )  # fmt: skip
-    once = {text: _name(text) for text in texts.unique()}
-    names = pd.Series([CONTROL if c else once[t] for t, c in zip(texts, control, strict=True)], index=raw.index)
+    parts = raw[found["parts"]].astype(str) if "parts" in found else pd.Series("", index=raw.index)
+    once = {pair: _name(split_pair(*pair)) for pair in set(zip(texts, parts, strict=True))}
+    names = pd.Series(
+        [CONTROL if c else once[t, n] for t, n, c in zip(texts, parts, control, strict=True)], index=raw.index
+    )
     return control | (names == CONTROL), names
+
+
+def unpacked(raw: pd.DataFrame) -> pd.DataFrame:
+    """With the labels that published tables pack into one cell taken apart.
+
+    Norman's guide identities ("KLF1_NegCtrl0__KLF1_NegCtrl0" is KLF1) and Tahoe's name with dose
+    ("[('Trametinib', 0.05, 'uM')]").
+    """
+    out = raw
+    for column in raw.columns:
+        lowered = str(column).strip().lower()
+        if lowered == "guide_identity":
+            once = {t: guide_name(t) for t in raw[column].astype(str).unique()}
+            out = out.assign(**{column: raw[column].astype(str).map(once)})
+        elif lowered == "drugname_drugconc":
+            once_packed = {t: PACKED.match(t) for t in raw[column].astype(str).unique()}
+            if all(once_packed.values()):
+                parts = [once_packed[t] for t in raw[column].astype(str)]
+                out = out.drop(columns=[column, *(c for c in ("drug",) if c in out)]).assign(
+                    drug=[m[1] for m in parts if m], dose=[m[2] for m in parts if m],
+                    dose_unit=[m[3] for m in parts if m],
+                )  # fmt: skip
+    return out
+
+
+def guide_name(text: str) -> str:
+    """ "CEBPE_KLF1__CEBPE_KLF1" -> "CEBPE+KLF1"; negative-control guides are left out, two of them are the control."""
+    genes = [part for part in text.partition("__")[0].split("_") if not NEGATIVE.match(part)]
+    return "+".join(genes) or CONTROL
+
+
+def split_pair(text: str, parts: str) -> str:
+    """ "KLF1_CEBPE" with nperts 2 -> "KLF1+CEBPE" (scPerturb joins by "_"); anything else as it is."""
+    pieces = text.split("_")
+    return "+".join(pieces) if parts.strip() in ("2", "2.0") and len(pieces) == 2 and all(pieces) else text
 
 
 def _name(text: str) -> str:
@@ -103,6 +144,9 @@ def _doses(
         return pd.Series(np.nan, index=raw.index), pd.Series("", index=raw.index)
     column = found["dose"]
     cells = raw[column].astype(str)
+    if column.lower() == "dose_val" and set("".join(cells.unique())) <= set("1+. 0"):
+        notes.append(Note("dropped", len(raw), "labels 'dose_val'", "1 or 1+1 counts perturbations, it is no dose"))
+        return pd.Series(np.nan, index=raw.index), pd.Series("", index=raw.index)
     split = cells.str.contains(r"\d\s*\+\s*[\d.]", regex=True)
     units = raw[found["dose_unit"]] if "dose_unit" in found else None
     if units is None and column.lower().endswith("_nm"):

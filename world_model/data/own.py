@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..errors import BadInput, Corrupt
+from .dataset import DatasetInfo
 from .fetch import sha256_of, verify
+from .recipe import Recipe
 
 FILE = "data.json"
 NAME = re.compile(r"^[A-Za-z0-9][\w.-]{0,79}$")
@@ -20,7 +22,8 @@ NAME = re.compile(r"^[A-Za-z0-9][\w.-]{0,79}$")
 
 @dataclass(frozen=True)
 class OwnFile:
-    """One registered file; licence and citation as its owner gave them ("" = not given)."""
+    """One registered file; licence and citation as its owner gave them ("" = not given). rename, constants: what its
+    columns do not say (see ``recipe``)."""
 
     name: str
     path: str
@@ -28,6 +31,18 @@ class OwnFile:
     bytes: int
     licence: str = ""
     citation: str = ""
+    rename: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, str] = field(default_factory=dict)
+
+    def recipe(self) -> Recipe:
+        return Recipe(rename=self.rename, constants=self.constants)
+
+    def about(self) -> DatasetInfo:
+        """Only description, licence and citation are taken from it."""
+        what = f"the user's file {Path(self.path).name}"
+        return DatasetInfo(
+            self.name, what, self.licence or "the user's own", self.citation or "none given", "as given", True
+        )
 
 
 def default_workspace() -> Path:
@@ -49,7 +64,7 @@ def own_files(workspace: Path | None = None) -> dict[str, OwnFile]:
 
 def add_file(
     path: Path, name: str, *, workspace: Path, taken: frozenset[str], licence: str = "", citation: str = "",
-    replace: bool = False,
+    recipe: Recipe | None = None, replace: bool = False,
 ) -> OwnFile:  # fmt: skip
     """Register ``path`` under ``name``. The caller has loaded it once, so it is known to be usable.
 
@@ -60,7 +75,11 @@ def add_file(
     if name in taken:
         raise BadInput(f"{name!r} is the name of a public data set", cure="Choose another name")
     known = own_files(workspace)
-    entry = OwnFile(name, str(path.resolve()), sha256_of(path), path.stat().st_size, licence, citation)
+    recipe = recipe or Recipe()
+    entry = OwnFile(
+        name, str(path.resolve()), sha256_of(path), path.stat().st_size, licence, citation, dict(recipe.rename),
+        dict(recipe.constants),
+    )  # fmt: skip
     if name in known and known[name].sha256 != entry.sha256 and not replace:
         raise BadInput(
             f"{name!r} stands for another file already", why=f"it was added from {known[name].path}",

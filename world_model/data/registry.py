@@ -13,15 +13,17 @@ from ..errors import DataUnavailable, UnknownName
 from .dataset import Dataset
 from .fetch import OFFLINE_CURE, cache_dir, data_dir, verify
 from .own import checked, own_files
+from .published import Published, published
 
-SUFFIXES = (".h5ad", ".csv", ".tsv", ".parquet", ".gct", ".gz")
+SUFFIXES = (".h5ad", ".csv", ".tsv", ".parquet", ".gct", ".gctx", ".gz")
 
 
 @dataclass(frozen=True)
 class Entry:
     """One data set. ``loader(folder or None, cache)``; ``folder``: its place under CYTOCRUX_DATA_DIR.
 
-    files: what must lie in ``folder``. fetchable: can be had without that folder, through the cache.
+    files: what must lie in ``folder`` (names or patterns). fetchable: can be had without that folder, through the
+    cache. sha256: of the one file, or of the distribution it comes in; None = not pinned.
     """
 
     name: str
@@ -34,13 +36,13 @@ class Entry:
     folder: str = ""
     files: tuple[str, ...] = ()
     fetchable: bool = False
-    sha256: str = ""
+    sha256: str | None = None
 
     def local(self) -> Path | None:
         """Its folder under CYTOCRUX_DATA_DIR where all its files are there, else None."""
         root = data_dir()
         folder = root / self.folder if root and self.folder else None
-        return folder if folder and all((folder / f).exists() for f in self.files) else None
+        return folder if folder and all(any(folder.glob(f)) for f in self.files) else None
 
     def available(self, cache: Path | None = None) -> str:
         """Where it would come from now: "built in", a folder, "cached", "to be fetched", or "not here"."""
@@ -56,7 +58,8 @@ class Entry:
 
 def entries() -> dict[str, Entry]:
     """Every registered data set by name."""
-    return {entry.name: entry for entry in (_gdsc(), _rppa(), _norman(), _hpn(), _l1000(), _simulated(), _kinetic())}
+    at_hand = (_gdsc(), _rppa(), _norman(), _hpn(), _l1000(), _simulated(), _kinetic())
+    return {entry.name: entry for entry in (*at_hand, *map(_published, published()))}
 
 
 def entry(name: str, also: Iterable[str] = ()) -> Entry:
@@ -83,7 +86,8 @@ def load(name_or_path: str, *, cache: Path | None = None, workspace: Path | None
     if name_or_path in own:
         from .userfile import load_file
 
-        return load_file(checked(own[name_or_path]), name=name_or_path)
+        known = own[name_or_path]
+        return load_file(checked(known), name=name_or_path, recipe=known.recipe(), about=known.about())
     chosen = entry(name_or_path, also=own)
     local = chosen.local()
     if local is None and chosen.folder and not chosen.fetchable:
@@ -102,6 +106,13 @@ def fetch(name: str, *, cache: Path | None = None) -> str:
     chosen = entry(name)
     load(name, cache=cache)
     return chosen.available(cache)
+
+
+def _published(known: Published) -> Entry:
+    return Entry(
+        known.name, known.title, known.licence, known.citation, known.source, known.size,
+        lambda folder, cache: known.load(folder), folder=known.folder, files=(known.pattern,), sha256=known.sha256,
+    )  # fmt: skip
 
 
 def _gdsc() -> Entry:

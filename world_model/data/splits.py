@@ -94,7 +94,7 @@ def _matches(conditions: pd.DataFrame, column: str, value: str) -> NDArray[np.bo
             number = float(value)
         except ValueError as error:
             raise BadInput(f"{value!r} is not a number", cure="Doses are in uM, times in h") from error
-        return np.isclose(conditions[column].to_numpy(float), number, rtol=1e-6, atol=0.0)
+        return np.asarray(np.isclose(conditions[column].to_numpy(float), number, rtol=1e-6, atol=0.0))
     if column == "perturbation":
         return np.array([value in str(name).split("+") or value == name for name in conditions[column]])
     return np.asarray(conditions[column].astype(str) == value)

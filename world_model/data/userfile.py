@@ -22,6 +22,8 @@ from .columns import MISSING, recognise
 from .dataset import Dataset, DatasetInfo, build_wells
 from .guard import refuse_active
 from .labels import safe_stem, to_obs
+from .profiles import is_profiles, read_profiles
+from .recipe import Recipe
 from .report import DataReport, Note
 
 if TYPE_CHECKING:
@@ -31,8 +33,13 @@ if TYPE_CHECKING:
 MANY_READOUTS = 50
 
 
-def load_file(path: Path, *, name: str = "", scale: str = "", modality: str = "") -> Dataset:
+def load_file(
+    path: Path, *, name: str = "", scale: str = "", modality: str = "", recipe: Recipe | None = None,
+    about: DatasetInfo | None = None,
+) -> Dataset:  # fmt: skip
     """Wells of the user's file; name, scale and modality only where the file does not say them itself.
+
+    recipe: what its columns do not say. about: description, licence and citation of a published set.
 
     Raises DataUnavailable where it is absent, BadInput where it cannot be used.
     """
@@ -40,15 +47,33 @@ def load_file(path: Path, *, name: str = "", scale: str = "", modality: str = ""
         raise DataUnavailable(f"There is no file {path}", cure="Check the path")
     if not path.stat().st_size:
         raise BadInput(f"{path.name} is empty")
+    recipe, name = recipe or Recipe(), name or safe_stem(path.stem)
+    scale, modality = scale or recipe.stated("scale"), modality or recipe.stated("modality")
     if path.suffix.lower() == ".h5ad":
-        return _from_h5ad(path)
+        return _from_h5ad(path, name, modality, recipe, about)
+    if path.suffix.lower() == ".gctx":
+        from .gctx import read_gctx
+
+        labels, X, readouts = read_gctx(path)
+        return conform(
+            recipe.labels(labels), X, readouts, stated=scale, modalities=modality, name=name, source=str(path),
+            about=about,
+        )  # fmt: skip
     if path.name.lower().endswith((".gct", ".gct.gz")):
         from .gct import read_gct
 
         labels, X, readouts = read_gct(path)
-        name = name or safe_stem(path.name.partition(".")[0])
-        return _conform(labels, X, readouts, stated=scale, modalities=modality, name=name, source=str(path))
-    return from_table(read_table(path), name=name or safe_stem(path.stem), source=str(path))
+        return conform(
+            recipe.labels(labels), X, readouts, stated=scale, modalities=modality, name=name.removesuffix(".gct"),
+            source=str(path), about=about,
+        )  # fmt: skip
+    if is_profiles(path):
+        labels, X, readouts, notes = read_profiles(path)
+        return conform(
+            recipe.labels(labels), X, readouts, stated=scale or "as given", modalities=modality or "morphology",
+            name=name, source=str(path), notes=notes, about=about,
+        )  # fmt: skip
+    return from_table(recipe.labels(read_table(path)), name=name, source=str(path), scale=scale, modality=modality)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -56,8 +81,11 @@ def read_table(path: Path) -> pd.DataFrame:
     return _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_text(path)
 
 
-def from_table(raw: pd.DataFrame, *, name: str, source: str) -> Dataset:
-    """raw: every cell a text (missing = ""), one row per well (wide) or per reading (long)."""
+def from_table(raw: pd.DataFrame, *, name: str, source: str, scale: str = "", modality: str = "") -> Dataset:
+    """raw: every cell a text (missing = ""), one row per well (wide) or per reading (long).
+
+    scale, modality: used where the table does not say them.
+    """
     if not len(raw):
         raise BadInput(f"{source} holds no rows", why="there is a header at most")
     refuse_active(raw.columns, "The header")
@@ -67,19 +95,20 @@ def from_table(raw: pd.DataFrame, *, name: str, source: str) -> Dataset:
         info = DatasetInfo(name, f"the user's file {Path(source).name}", "the user's own", "none given", "log2", True)
         return from_midas(raw.replace("", np.nan), info=info, source=source)
     found = recognise(list(raw.columns))
-    stated = _one_word(raw, found, "scale")
-    modality = _one_word(raw, found, "modality")
+    stated = _one_word(raw, found, "scale") or scale
+    modality = _one_word(raw, found, "modality") or modality
     if "value" in found and "readout" in found:
         raw, X, readouts = _from_long(raw, found)
     else:
         X, readouts = _from_wide(raw, found)
-    return _conform(raw, X, readouts, stated=stated, modalities=modality, name=name, source=source)
+    return conform(raw, X, readouts, stated=stated, modalities=modality, name=name, source=source)
 
 
-def _conform(
+def conform(
     raw: pd.DataFrame, X: NDArray[np.float64], readouts: list[str], *, stated: str, modalities: str | list[str],
-    name: str, source: str, notes: Iterable[Note] = (),
+    name: str, source: str, notes: Iterable[Note] = (), about: DatasetInfo | None = None, relative: bool = False,
 ) -> Dataset:  # fmt: skip
+    """relative: every reading already is a change against its control, so no control wells are needed."""
     import pandas as pd
 
     refuse_active(readouts, "The list of readouts")
@@ -94,10 +123,10 @@ def _conform(
         obs, X = obs.iloc[filled].reset_index(drop=True), X[filled]
     X, scale, more = to_additive(X, readouts, obs["batch"], stated)
     said += more
-    relative = is_relative(readouts)
+    relative = relative or is_relative(readouts)
     obs["replicate"] = number_replicates(obs)
     if relative and not obs["control"].any():
-        said.append(Note("used", len(readouts), "readouts without control wells", "IC50 and AUC carry their control"))
+        said.append(Note("used", len(readouts), "readouts without control wells", "they carry their control"))
     else:
         relative = False
         said += check_controls(obs)
@@ -108,8 +137,9 @@ def _conform(
     unit = {"ln_ic50": "ln uM", "log2": "log2", "log1p": "log1p"}.get(scale, "as given")
     var = pd.DataFrame({"modality": kinds, "unit": unit}, index=pd.Index(readouts))
     info = DatasetInfo(
-        dataset=name, description=f"the user's file {Path(source).name}", licence="the user's own",
-        citation="none given", scale=scale, has_controls=not relative,
+        dataset=name, description=about.description if about else f"the user's file {Path(source).name}",
+        licence=about.licence if about else "the user's own", citation=about.citation if about else "none given",
+        scale=scale, has_controls=not relative,
     )  # fmt: skip
     said.insert(0, Note("used", len(obs), "wells", f"{len(readouts)} readouts"))
     return Dataset(name, build_wells(obs, X, var, info), DataReport(source, tuple(said)))
@@ -250,21 +280,26 @@ def as_texts(frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     frame = frame.rename(columns=str)
-    return pd.DataFrame({c: [_text(v) for v in frame[c].tolist()] for c in frame}, index=range(len(frame)))
+    return pd.DataFrame({c: [as_text(v) for v in frame[c].tolist()] for c in frame}, index=range(len(frame)))
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """A cell as text; missing as "", numbers with all their digits."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def _from_h5ad(path: Path) -> Dataset:
+def _from_h5ad(path: Path, name: str, modality: str, recipe: Recipe, about: DatasetInfo | None) -> Dataset:
     from .h5ad import read_h5ad
 
-    labels, X, var, stated, notes = read_h5ad(path)
+    labels, X, var, stated, notes = read_h5ad(path, recipe)
+    keep = recipe.kept(labels)
+    if not keep.all():
+        notes.append(Note("dropped", int((~keep).sum()), "wells", "cells without an assigned perturbation"))
+        labels, X = labels[keep].reset_index(drop=True), X[keep]
     readouts = [str(n) for n in var.index]
-    given: str | list[str] = var["modality"].astype(str).tolist() if "modality" in var else ""
-    return _conform(
-        labels, X, readouts, stated=stated, modalities=given, name=safe_stem(path.stem), source=str(path), notes=notes
+    given: str | list[str] = var["modality"].astype(str).tolist() if "modality" in var else modality
+    return conform(
+        labels, X, readouts, stated=stated, modalities=given, name=name, source=str(path), notes=notes, about=about
     )
