@@ -10,13 +10,27 @@ from .link import Mention
 from .text import FLAGS
 
 WORDS = (
-    ("compound", r"\bdrugs?\b|\btreatments?\b|\btherap(?:y|ies|eutics?)\b|\btherapeutic\b|\bcompounds?\b|\bcompund|\bcpds?\b|\b(?:small )?molecules?\b|\binhibitors?\b|chemical combo|\bcombos\b|\bmedicines?\b|\bchemotherap\w*|\bHDACi\b|\bdegraders?\b|\bTKIs?\b|药物|化合物|小分子|抑制剂|用药|药品|老药|化疗|激动剂|拮抗剂|药"),
+    ("compound",(
+        r"\bdrugs?\b|\btreatments?\b|\btherap(?:y|ies|eutics?)\b|\btherapeutic\b|\bcompounds?\b|\bcompund|"
+        r"\bcpds?\b|\b(?:small )?molecules?\b|\binhibitors?\b|chemical combo|\bcombos\b|\bmedicines?\b|"
+        r"\bchemotherap\w*|\bHDACi\b|\bdegraders?\b|\bTKIs?\b|药物|化合物|小分子|抑制剂|用药|药品|"
+        r"老药|化疗|激动剂|拮抗剂|药")),
     ("antibody", r"\bantibod(?:y|ies)\b|\bbiologics?\b|\bmAbs?\b|抗体|单抗"),
-    ("knockdown", r"CRISPRi\b|CRISPR interference|\bsiRNAs?\b|\bshRNAs?\b|\bRNAi\b|knock(?:ing|ed|s)?[- ]?down|\bsilenc(?:e|ing|ed)\b|敲低|敲降|沉默|干扰RNA|RNA干扰"),
-    ("activation", r"CRISPRa\b|CRISPR activation|transcriptional activation screen|gene activation|SAM screen|activat(?:ing|ion of|es?) (?:both )?(?-i:[A-Z][A-Z0-9]{2,})|激活(?=\s*(?-i:[A-Z][A-Z0-9]{2,}))|转录激活|CRISPR激活|基因激活"),
+    ("knockdown",(
+        r"CRISPRi\b|CRISPR interference|\bsiRNAs?\b|\bshRNAs?\b|\bRNAi\b|knock(?:ing|ed|s)?[- ]?down|"
+        r"\bsilenc(?:e|ing|ed)\b|敲低|敲降|沉默|干扰RNA|RNA干扰")),
+    ("activation",(
+        r"CRISPRa\b|CRISPR activation|transcriptional activation screen|gene activation|SAM screen|"
+        r"activat(?:ing|ion of|es?) (?:both )?(?-i:[A-Z][A-Z0-9]{2,})|激活(?=\s*(?-i:[A-Z][A-Z0-9]{2,}))|转录激活|"
+        r"CRISPR激活|基因激活")),
     ("overexpression", r"\bORFs?\b|\bcDNAs?\b|over-?express\w*|过表达|超表达"),
-    ("knockout", r"CRISPR(?!i|a| activation| interference|激活|干扰)(?:-?KO|/Cas9|-Cas9)?\b|\bknock(?:ed|ing)?[- ]?outs?\b|\bKOs?\b|\bknock(?:ed)? out\b|\bgenes? (?:whose )?(?:loss|deletion)\b|\bwhose (?:loss|deletion)\b|\bloss of [A-Z0-9]{3,}\b|\bdelet(?:ion|ing)\b(?! lines)|\bloss-of-function\b|敲除|基因缺失|缺失"),
-    ("ligand", r"growth factors?|\bcytokines? (?:treatment|stimulat)|\bhormones? (?:treatment|stimulat)|\bligands?\b|生长因子|配体"),
+    ("knockout",(
+        r"CRISPR(?!i|a| activation| interference|激活|干扰)(?:-?KO|/Cas9|-Cas9)?\b|\bknock(?:ed|ing)?[- ]?outs?\b|"
+        r"\bKOs?\b|\bknock(?:ed)? out\b|\bgenes? (?:whose )?(?:loss|deletion)\b|\bwhose (?:loss|deletion)\b|"
+        r"\bloss of [A-Z0-9]{3,}\b|\bdelet(?:ion|ing)\b(?! lines)|\bloss-of-function\b|敲除|基因缺失|缺失")),
+    ("ligand",(
+        r"growth factors?|\bcytokines? (?:treatment|stimulat)|\bhormones? (?:treatment|stimulat)|\bligands?\b|"
+        r"生长因子|配体")),
 )  # fmt: skip
 
 
@@ -27,7 +41,10 @@ def kinds(text: str, applied: Sequence[Mention], asked: Asked, out: Sequence[Men
     for m in out:
         hidden[m.begin : m.end] = " " * (m.end - m.begin)
     open_text = "".join(hidden)
-    gene_kind = next((k for k, words in WORDS if k not in ("compound", "antibody", "ligand") and re.search(words, open_text, FLAGS)), None)
+    gene_kind = next(
+        (k for k, words in WORDS if k not in ("compound", "antibody", "ligand") and re.search(words, open_text, FLAGS)),
+        None,
+    )
     for m in applied:
         if m.of("compound"):
             found.append("antibody" if (m.of("compound").name.endswith("mab")) else "compound")  # type: ignore[union-attr]

@@ -1,6 +1,6 @@
-"""The names that questions are made of: diseases, contexts, compounds, classes, genes, proteins, treatments, readouts.
+"""The names that questions are made of: diseases, contexts, drugs, classes, genes, proteins, treatments, readouts.
 
-Hand-written tables (``lexicon/``), the compound facts of the cell, and, where the data kit is at hand, its gene symbols.
+Hand-written tables (``lexicon/``), the compound facts of the cell and, where the data kit is at hand, its gene symbols.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from typing import Literal
 from .text import key
 
 Kind = Literal["disease", "context", "compound", "class", "gene", "protein", "treatment", "readout"]
+TABLES: dict[Kind, str] = {
+    "disease": "diseases", "context": "contexts", "class": "classes", "protein": "proteins", "gene": "genes",
+    "treatment": "treatments", "readout": "readouts", "compound": "drugs",
+}  # fmt: skip
 FOLDER = Path(__file__).parent / "lexicon"
 FACTS = Path(__file__).parent.parent.parent / "world_model" / "facts"
 # Symbols and abbreviations that are everyday words when written in lower case
@@ -76,12 +80,11 @@ def lexicon() -> Lexicon:
                 known.append(name)
             spellings.setdefault(flat, set()).add(spelling)
 
-    for kind, file in (("disease", "diseases"), ("context", "contexts"), ("class", "classes"), ("protein", "proteins"),
-                       ("gene", "genes"), ("treatment", "treatments"), ("readout", "readouts"), ("compound", "drugs")):  # fmt: skip
+    for kind, file in TABLES.items():
         for row in _rows(FOLDER / f"{file}.csv"):
             detail = row.get("kind") or row.get("modality") or ""
             also = [a for a in (row["also"] or "").split("|") if a]
-            add(Name(kind, row["name"], detail), row["name"], *also)  # type: ignore[arg-type]
+            add(Name(kind, row["name"], detail), row["name"], *also)
     for row in _rows(FACTS / "compounds.csv"):
         also = [row["name"], *(a for a in row["aliases"].split("|") if a)]
         known = [n for a in also for n in entries.get(key(a), []) if n.kind == "compound"]

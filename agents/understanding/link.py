@@ -83,18 +83,24 @@ def _exact(s: Squeezed, names: Lexicon) -> list[Mention]:
 
 
 def class_mentions(text: str) -> list[Mention]:
-    """"MEK inhibitor", "RAF or MEK inhibitors", "MEK抑制剂": one mention for every class, sharing the last word."""
+    """ "MEK inhibitor", "RAF or MEK inhibitors", "MEK抑制剂": one mention for every class, sharing the last word."""
     word = r"[A-Za-z0-9][A-Za-z0-9/+-]*"
     join = r"\s*(?:,|/|&|\bor\b|\band\b|或者|或|和|与|、)\s*"
     pattern = re.compile(
-        rf"(?P<targets>{word}(?:[- ]family)?(?:{join}{word})*)[\s-]*(?P<act>\b(?:{ACTS})|(?:{ACTS}))(?![A-Za-z])", re.IGNORECASE
+        rf"(?P<targets>{word}(?:[- "
+        rf"]family)?(?:{join}{word})*)[\s-]*(?P<act>\b(?:{ACTS})|(?:{ACTS}))(?![A-Za-z])",
+        re.IGNORECASE,
     )
     found = []
     for match in pattern.finditer(text):
         act = ACT_NAMES.get(match["act"].lower(), match["act"].lower().rstrip("s"))
         place = match.start("targets")
         for target in re.split(join, match["targets"]):
-            if not target or target.lower() in NOT_TARGETS or (target.islower() and len(target) > 3 and not _a_class(target, act)):
+            if (
+                not target
+                or target.lower() in NOT_TARGETS
+                or (target.islower() and len(target) > 3 and not _a_class(target, act))
+            ):
                 place = text.find(target, place) + len(target) if target else place
                 continue
             begin = text.find(target, place)
@@ -121,7 +127,8 @@ def _phospho_pattern() -> re.Pattern[str]:
     spelled = sorted({s for row in _proteins().values() for s in row}, key=len, reverse=True)
     protein = "|".join(re.escape(s) for s in spelled)
     return re.compile(
-        rf"(?<![A-Za-z0-9])(?:(?:p-|p|phospho-?\s?|phosphorylated\s|磷酸化的?\s?)(?P<a>{protein}){PHOSPHO_SITE}(?![A-Za-z0-9])"
+        rf"(?<![A-Za-z0-9])(?:(?:p-|p|phospho-?\s?|phosphorylated\s|"
+        rf"磷酸化的?\s?)(?P<a>{protein}){PHOSPHO_SITE}(?![A-Za-z0-9])"
         rf"|(?P<b>{protein})\s*\(?(?:p?[STY]\d{{2,4}}(?:\s*/\s*p?[STY]?\d{{2,4}})*)\)?(?![A-Za-z0-9])(?:\s*phosphorylation)?"
         rf"|(?P<c>{protein})(?:\s+p[STY]\d{{2,4}})?(?:'s)?(?:\s+(?:signal(?:l)?ing\s+)?phosphorylation|的?磷酸化)"
         rf"|phosphorylation\s+of\s+(?:the\s+)?(?P<d>{protein})(?![A-Za-z0-9]))",
@@ -139,7 +146,7 @@ def _proteins() -> dict[str, tuple[str, ...]]:
 
 
 def phospho_mentions(text: str) -> list[Mention]:
-    """"p-ERK", "phospho-Akt", "Erk1/2 T202/Y204", "ERK phosphorylation", "磷酸化": readouts named without their site."""
+    """Readouts without their site: "p-ERK", "phospho-Akt", "Erk1/2 T202/Y204", "ERK phosphorylation", "磷酸化"."""
     spelled = {s.casefold(): name for name, row in _proteins().items() for s in row}
     found = []
     for match in _phospho_pattern().finditer(text):
@@ -182,7 +189,11 @@ def _long_names() -> dict[str, list[str]]:
 def _nearest(word: str) -> str:
     """The one name within the edits forgiven for its length that shares the first letter; "" where none or several."""
     allowed = 2 if len(word) >= TYPO_TWO else 1
-    scored = [(edits(word, flat, allowed), flat) for flat in _long_names().get(word[0], ()) if abs(len(flat) - len(word)) <= allowed]
+    scored = [
+        (edits(word, flat, allowed), flat)
+        for flat in _long_names().get(word[0], ())
+        if abs(len(flat) - len(word)) <= allowed
+    ]
     near = sorted((d, f) for d, f in scored if d <= allowed)
     if not near or (len(near) > 1 and near[0][0] == near[1][0]):
         return ""
@@ -207,16 +218,20 @@ def edits(a: str, b: str, most: int) -> int:
 
 
 COMMON = frozenset(
-    "response responses sensitive sensitivity resistance resistant treatment treated treatments therapeutic therapies "
+    "response responses sensitive sensitivity resistance resistant treatment treated treatments "
+    "therapeutic therapies "
     "patients patient cancers compound compounds molecule molecules inhibitor inhibitors mechanism mechanisms "
     "concentration concentrations expression expressed activation activated stimulation stimulated induction induced "
     "knockout knockouts knockdown knockdowns overexpression overexpressed combination combinations proliferation "
     "apoptosis viability phosphorylation transcription signalling signaling pathway pathways candidate candidates "
     "mutation mutations mutant progression progressed relapsed refractory approved distinct different predicted "
-    "strongest selective selectively screening regulate regulates regulators regulator regulation production secretion "
-    "infection infected baseline therapy between against without healthy receptor receptors hormone positive negative "
+    "strongest selective selectively screening regulate regulates regulators regulator regulation "
+    "production secretion "
+    "infection infected baseline therapy between against without healthy receptor receptors hormone "
+    "positive negative "
     "metastatic surface synergistic synergy additive antagonist antagonise antagonize experiment experiments "
-    "measure measured measurement remaining suggest recommend propose identify determine whether through cellular".split()
+    "measure measured measurement remaining suggest recommend propose identify determine whether through "
+    "cellular".split()
 )
 
 

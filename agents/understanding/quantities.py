@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .text import FLAGS
@@ -10,27 +11,49 @@ from .text import FLAGS
 WORDS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
     "eleven": 11, "twelve": 12, "fifteen": 15, "sixteen": 16, "twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100,
-    "a": 1, "an": 1, "single": 1, "a single": 1, "half": 0.5, "dozen": 12, "a dozen": 12, "a couple of": 2, "half a": 0.5,
+    "a": 1, "an": 1, "single": 1, "a single": 1, "half": 0.5,
+    "dozen": 12, "a dozen": 12, "a couple of": 2, "half a": 0.5,
 }  # fmt: skip
-DIGITS = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "半": 0.5}
+DIGITS = {
+    "零": 0,
+    "〇": 0,
+    "一": 1,
+    "二": 2,
+    "两": 2,
+    "三": 3,
+    "四": 4,
+    "五": 5,
+    "六": 6,
+    "七": 7,
+    "八": 8,
+    "九": 9,
+    "半": 0.5,
+}
 N = (
-    r"(?:(?<![A-Za-z0-9.])(?<![A-Za-z]-)\d[\d,]*(?:\.\d+)?(?:\s*[kK](?![A-Za-z]))?|\b(?:a single|a couple of|a dozen|half a|one|two|three|four|five|six|seven|"
-    r"eight|nine|ten|eleven|twelve|fifteen|sixteen|twenty|thirty|fifty|single|dozen)\b|[零〇一二两三四五六七八九十百千万半]+)"
+    r"(?:(?<![A-Za-z0-9.])(?<![A-Za-z]-)\d[\d,]*(?:\.\d+)?(?:\s*[kK](?![A-Za-z]))?|\b(?:a single|"
+    r"a couple of|a dozen|half a|one|two|three|four|five|six|seven|"
+    r"eight|nine|ten|eleven|twelve|fifteen|sixteen|twenty|thirty|fifty|single|dozen)\b|"
+    r"[零〇一二两三四五六七八九十百千万半]+)"
 )
 ONE = rf"(?:{N}|\b(?:an?|half an?)\b)"
 SEP = r"\s*(?:,\s*and|,|/|;|and|or|to|through|up to|-|~|&|\+|、|,|和|与|及|或|到|至|and\s+up\s+to)\s*"
 DOSE_UNITS = {
-    "pm": 1e-6, "nm": 1e-3, "um": 1.0, "μm": 1.0, "mm": 1e3, "m": 1e6, "nanomolar": 1e-3, "micromolar": 1.0, "millimolar": 1e3,
-    "picomolar": 1e-6, "nmol/l": 1e-3, "umol/l": 1.0, "μmol/l": 1.0, "mmol/l": 1e3, "纳摩尔": 1e-3, "微摩尔": 1.0, "毫摩尔": 1e3,
+    "pm": 1e-6, "nm": 1e-3, "um": 1.0, "μm": 1.0, "mm": 1e3, "m": 1e6,
+    "nanomolar": 1e-3, "micromolar": 1.0, "millimolar": 1e3,
+    "picomolar": 1e-6, "nmol/l": 1e-3, "umol/l": 1.0, "μmol/l": 1.0, "mmol/l": 1e3,
+    "纳摩尔": 1e-3, "微摩尔": 1.0, "毫摩尔": 1e3,
     "皮摩尔": 1e-6, "纳摩": 1e-3, "微摩": 1.0, "毫摩": 1e3, "纳摩尔每升": 1e-3, "微摩尔每升": 1.0, "micro molar": 1.0,
 }  # fmt: skip
 DOSE_UNIT = (
-    r"(?:nanomolar|micromolar|millimolar|picomolar|nmol/L|[uμ]mol/L|mmol/L|nM|[uUμ]M|mM|pM|微摩尔每升|纳摩尔每升|纳摩尔?|微摩尔?|毫摩尔?|皮摩尔?)"
+    r"(?:nanomolar|micromolar|millimolar|picomolar|nmol/L|[uμ]mol/L|mmol/L|nM|[uUμ]M|mM|pM|微摩尔每升|纳摩尔每升|"
+    r"纳摩尔?|微摩尔?|毫摩尔?|皮摩尔?)"
     r"(?![A-Za-z0-9])"
 )
 TIME_UNITS = {
-    "s": 1 / 3600, "sec": 1 / 3600, "second": 1 / 3600, "min": 1 / 60, "minute": 1 / 60, "h": 1.0, "hr": 1.0, "hour": 1.0,
-    "d": 24.0, "day": 24.0, "week": 168.0, "wk": 168.0, "秒": 1 / 3600, "分钟": 1 / 60, "小时": 1.0, "天": 24.0, "日": 24.0,
+    "s": 1 / 3600, "sec": 1 / 3600, "second": 1 / 3600, "min": 1 / 60, "minute": 1 / 60,
+    "h": 1.0, "hr": 1.0, "hour": 1.0,
+    "d": 24.0, "day": 24.0, "week": 168.0, "wk": 168.0, "秒": 1 / 3600, "分钟": 1 / 60, "小时": 1.0,
+    "天": 24.0, "日": 24.0,
     "周": 168.0, "星期": 168.0, "个小时": 1.0, "个星期": 168.0, "钟头": 1.0, "个月": 720.0, "month": 720.0,
 }  # fmt: skip
 TIME_UNIT = (
@@ -38,12 +61,17 @@ TIME_UNIT = (
     r"|个小时|小时|分钟|钟头|秒|天|个星期|星期|周|个月)"
 )
 CAMPAIGN = re.compile(
-    r"within|budget|deadline|we have|i have|we only have|have only|in total|turnaround|at most|no more than|max|finish|done|deliver|results in"
+    r"within|budget|deadline|we have|i have|we only have|have only|in total|turnaround|at most|"
+    r"no more than|max|finish|done|deliver|results in"
     r"|under|less than|预算|以内|之内|内完成|内|期限|最多|不超过|截止",
     FLAGS,
 )
 EXPOSURE = re.compile(r"\b(?:for|after|at|over|of|by|post|every|during|first|until)\s*$|处理|培养|后|孵育|第$", FLAGS)
-INSTRUMENT = re.compile(r"instrument|robot|machine|microscope|imager|scanner|sequencer|reader|cytometer|仪器|机时|机器|显微镜|上机|测序仪", FLAGS)
+INSTRUMENT = re.compile(
+    r"instrument|robot|machine|microscope|imager|scanner|sequencer|reader|cytometer|仪器|机时|机器|"
+    r"显微镜|上机|测序仪",
+    FLAGS,
+)
 
 
 @dataclass
@@ -59,7 +87,7 @@ class Quantities:
 
 
 def number(text: str) -> float:
-    """"1,000", "1.5k", "two", "三百八十四" as a number. Raises ValueError for anything else."""
+    """ "1,000", "1.5k", "two", "三百八十四" as a number. Raises ValueError for anything else."""
     plain = text.strip().lower()
     if plain in WORDS:
         return float(WORDS[plain])
@@ -137,7 +165,14 @@ def _money(text: str, found: Quantities) -> None:
             found.spans.append(match.span())
 
 
-def _series(text, unit, units, into, found, skip):  # type: ignore[no-untyped-def]
+def _series(
+    text: str,
+    unit: str,
+    units: dict[str, float],
+    into: list[float],
+    found: Quantities,
+    skip: Callable[[int, int, str], bool],
+) -> None:
     """Lists and ranges that end in a unit: "0.1-1 uM", "1, 5 and 10 h", "1 nM to 10 uM"."""
     pattern = re.compile(rf"(?P<list>{ONE}(?:\s*(?:-fold)?{SEP}{N})*)\s*-?(?P<unit>{unit})", FLAGS)
     for match in pattern.finditer(text):
@@ -168,8 +203,13 @@ def _times(text: str, found: Quantities) -> None:
         if re.match(r"\s*[- ]?old|岁", after):
             return True
         long = days[stem] >= 7
-        told = bool(CAMPAIGN.search(before) or re.match(r"\s*(?:以内|之内|内|max|budget|deadline|campaign|turnaround|total|预算)", after, FLAGS))
-        money = bool(re.search(r"USD|dollar|\$|美元|plate|wells|孔", before[-18:] + text[end : end + 22], FLAGS)) and not EXPOSURE.search(near)
+        told = bool(
+            CAMPAIGN.search(before)
+            or re.match(r"\s*(?:以内|之内|内|max|budget|deadline|campaign|turnaround|total|预算)", after, FLAGS)
+        )
+        money = bool(
+            re.search(r"USD|dollar|\$|美元|plate|wells|孔", before[-18:] + text[end : end + 22], FLAGS)
+        ) and not EXPOSURE.search(near)
         if told or ((money or long) and not EXPOSURE.search(near)):
             found.budget.setdefault("days", value * days[stem])
             found.spans.append((begin, end))
@@ -181,7 +221,11 @@ def _times(text: str, found: Quantities) -> None:
         found.times_h.append(16.0)
 
 
-CLASS_NOUN = r"(?:(?:mechanistically )?(?:distinct |different |separate )?(?:mechanistic |mechanism |MoA |drug |target |compound )?(?:classes|class|mechanisms?(?: of action)?|MoAs?|modes of action|families|targets classes))"
+CLASS_NOUN = (
+    r"(?:(?:mechanistically )?(?:distinct |different |separate )?(?:mechanistic |mechanism |MoA |drug |"
+    r"target |compound )?(?:classes|class|mechanisms?(?: of action)?|MoAs?|modes of action|families|"
+    r"targets classes))"
+)
 
 
 def _classes(text: str, found: Quantities) -> None:
@@ -198,9 +242,12 @@ def _classes(text: str, found: Quantities) -> None:
 
 
 THINGS = (
-    r"(?:drug pairs?|gene pairs?|pairs?|combos?|combinations?|drugs?|compounds?|cpds?|molecules?|inhibitors?|agents?|medicines?|genes?|targets?|"
-    r"candidates?|hits?|markers?|biomarkers?|knockouts?|perturbations?|ORFs?|TFs?|regulators?|kinases?|features?|mutations?|"
-    r"transcription factors?|treatments?|therap(?:y|ies)|small molecules?|options|lines|host factors?|probes?|picks?|items?|guides?)"
+    r"(?:drug pairs?|gene pairs?|pairs?|combos?|combinations?|drugs?|compounds?|cpds?|molecules?|"
+    r"inhibitors?|agents?|medicines?|genes?|targets?|"
+    r"candidates?|hits?|markers?|biomarkers?|knockouts?|perturbations?|ORFs?|TFs?|regulators?|kinases?|"
+    r"features?|mutations?|"
+    r"transcription factors?|treatments?|therap(?:y|ies)|small molecules?|options|lines|host factors?|"
+    r"probes?|picks?|items?|guides?)"
 )
 BACKGROUND = re.compile(r"library|libraries|rounds?|文库|化合物库|轮|pool of|out of", FLAGS)
 
@@ -213,15 +260,27 @@ def _items(text: str, found: Quantities) -> None:
         rf"(?P<n>{N})\s*[- ](?:drug|compound|gene|member|agent)\s+panel",
         rf"(?:at most|up to|no more than|max(?:imum)?(?: of)?|not more than)\s+(?P<n>{N})\b",
         rf"(?:最多|至多|不超过|前|选出?|挑选?|推荐|给出?|列出|筛选?出?)\s*(?P<n>{N})\s*(?:种|个|款|对)",
-        rf"(?P<n>{N})\s*(?:种|个|款|对)\s*(?:最[^,。]{{0,6}}的?)?(?:[^,。，\d]{{0,8}})?(?:药物?|化合物|小分子|基因|组合|靶点|标志物|候选|抑制剂|药对|激酶)",
+        rf"(?P<n>{N})\s*(?:种|个|款|对)\s*(?:最[^,。]{{0,6}}的?)?(?:[^,。，\d]{{0,8}})?(?:药物?|化合物|"
+        rf"小分子|基因|组合|靶点|标志物|"
+        rf"候选|抑制剂|药对|激酶)",
         rf"(?:前|top\s*)(?P<n>{N})(?:名|位)?",
     )
     for pattern in patterns:
         for match in re.finditer(pattern, text, FLAGS):
             if not _open(found, *match.span()) or found.max_items is not None:
                 continue
-            around = text[max(0, match.start() - 22) : match.start()] + "|" + match[0] + "|" + text[match.end() : match.end() + 14]
-            if BACKGROUND.search(re.split(r"[,;.。，；]", around.split("|")[0])[-1] + match[0] + re.split(r"[,;.。，；]", around.split("|")[-1])[0]):
+            around = (
+                text[max(0, match.start() - 22) : match.start()]
+                + "|"
+                + match[0]
+                + "|"
+                + text[match.end() : match.end() + 14]
+            )
+            if BACKGROUND.search(
+                re.split(r"[,;.。，；]", around.split("|")[0])[-1]
+                + match[0]
+                + re.split(r"[,;.。，；]", around.split("|")[-1])[0]
+            ):
                 continue
             value = number(match["n"])
             if value >= 1 and value == int(value) and not re.search(r"combination of\s*$", around.split("|")[0], FLAGS):

@@ -12,24 +12,36 @@ from .polarity import GENOTYPE
 from .text import FLAGS
 
 GENE_ACTS = re.compile(
-    r"knock(?:ing|ed)?[- ]?(?:out|down)|\bKOs?\b|\bKD\b|CRISPR\w*|siRNAs?|shRNAs?|RNAi|silenc\w+|delet\w+|loss|overexpress\w*|activat\w+|ablat\w+|deplet\w+|sgRNAs?|perturb\w*|disrupt\w*|ORFs?|cDNA|"
+    r"knock(?:ing|ed)?[- ]?(?:out|down)|\bKOs?\b|\bKD\b|CRISPR\w*|siRNAs?|shRNAs?|RNAi|silenc\w+|delet\w+|"
+    r"loss|overexpress\w*|activat\w+|ablat\w+|deplet\w+|sgRNAs?|perturb\w*|disrupt\w*|ORFs?|cDNA|"
     r"敲除|敲低|沉默|过表达|激活|缺失|敲降|干扰",
     FLAGS,
 )
 MEASURED_AFTER = re.compile(
-    r"^(?:'s)?\s*(?:\([^)]*\)\s*)?(?:mRNA|protein|expression|transcripts?|levels?|secretion|release|production|surface|abundance|induction|upregulation|output|reporter|positive cells|蛋白|表达|水平|分泌|释放|产生|的?(?:产生|分泌|表达|水平|释放|诱导)|mRNA水平|生成)",
+    r"^(?:'s)?\s*(?:\([^)]*\)\s*)?(?:mRNA|protein|expression|transcripts?|levels?|secretion|release|"
+    r"production|surface|abundance|induction|upregulation|output|reporter|positive cells|蛋白|表达|水平|分泌|释放|"
+    r"产生|的?(?:产生|分泌|表达|水平|释放|诱导)|mRNA水平|生成)",
     FLAGS,
 )
 MEASURED_BEFORE = re.compile(
-    r"(?:expression|levels?|secretion|release|production|abundance|amount|induction|mRNA|output|upregulation|surface|measure|readout:?|read out|read|stain(?:ing)? for|reporter for|boosts?|raises?|lowers?|reduces?|increases?|decreases?|induces?|upregulates?|downregulates?|suppresses|elevates?|control(?:s|ling)?|regulat(?:e|es|ing|ors of)|secrete|express|release|produce|"
-    r"分泌|表达|产生|升高|降低|上调|下调|调控|诱导|检测|测量|读出|看|测|提高|减少|增加|释放)(?:\s+(?:of|the|in|on|total|surface|protein|and|secreted|endogenous|for|cell-surface|cellular|basal))*\s*[:：]?\s*$",
+    r"(?:expression|levels?|secretion|release|production|abundance|amount|induction|mRNA|output|"
+    r"upregulation|surface|measure|readout:?|read out|read|stain(?:ing)? for|reporter for|boosts?|raises?|"
+    r"lowers?|reduces?|increases?|decreases?|induces?|upregulates?|downregulates?|suppresses|elevates?|"
+    r"control(?:s|ling)?|regulat(?:e|es|ing|ors of)|secrete|express|release|produce|"
+    r"分泌|表达|产生|升高|降低|上调|下调|调控|诱导|检测|测量|读出|看|测|提高|减少|增加|"
+    r"释放)(?:\s+(?:of|the|in|on|total|surface|protein|and|"
+    r"secreted|endogenous|for|cell-surface|cellular|basal))*\s*[:：]?\s*$",
     FLAGS,
 )
 STIMULUS_NEAR = re.compile(
-    r"^(?:-|\s)*(?:stimulat\w*|treat\w*|exposure|infect\w*|challenge|addition|withdrawal|刺激|处理|感染|诱导|作用|预处理|pre-?treat\w*|alone|plus|at\b|with or without|for\b|\+)", FLAGS
+    r"^(?:-|\s)*(?:stimulat\w*|treat\w*|exposure|infect\w*|challenge|addition|withdrawal|刺激|处理|感染|诱导|作用|"
+    r"预处理|pre-?treat\w*|alone|plus|at\b|with or without|for\b|\+)",
+    FLAGS,
 )
 STIMULUS_BEFORE = re.compile(
-    r"(?:after|with|by|following|upon|under|to|\+|plus|of|adding|against|does|do|和|与|加|经|用|后|在|受|when|than|from|by adding|stimulated|given|through which pathway does|and|or|for)\s*(?:the\s+|adding\s+)?$", FLAGS
+    r"(?:after|with|by|following|upon|under|to|\+|plus|of|adding|against|does|do|和|与|加|经|用|后|在|受|when|"
+    r"than|from|by adding|stimulated|given|through which pathway does|and|or|for)\s*(?:the\s+|adding\s+)?$",
+    FLAGS,
 )
 GENERIC = frozenset({"essential gene", "antibody", "monoclonal antibody", "surface protein", "chemotherapy"})
 PATHWAY = re.compile(r"^\s*(?:pathway|signal|axis|family|通路|信号)", FLAGS)
@@ -89,7 +101,7 @@ def _not_viability(item: Mention, before: str, after: str) -> bool:
 
 
 def settled(text: str, named: Sequence[Measured], applied: Sequence[Mention], asked: Asked) -> list[Measured]:
-    """Without names that turned out to be applied; weak ones only where nothing else is measured or they were asked for."""
+    """Without names that turned out to be applied; weak ones only where they were asked for."""
     kept = [m for m in named if m.mention not in applied]
     strong = [m for m in kept if m.strong]
     weak_genes = [m for m in kept if not m.strong and m.name != "viability"]
@@ -97,7 +109,14 @@ def settled(text: str, named: Sequence[Measured], applied: Sequence[Mention], as
         weak_genes = []
     molecules = [m for m in kept if m in strong or m in weak_genes]
     if molecules:
-        explicit = [m for m in kept if m.name == "viability" and re.fullmatch(r"(?:cell )?viability|proliferation|growth|survival|(?:细胞)?活力|存活率?|增殖", m.mention.text, FLAGS)]
+        explicit = [
+            m
+            for m in kept
+            if m.name == "viability"
+            and re.fullmatch(
+                r"(?:cell )?viability|proliferation|growth|survival|(?:细胞)?活力|存活率?|增殖", m.mention.text, FLAGS
+            )
+        ]
         generic = {"transcriptome", "proteome", "phosphoproteome", "secretome"}
         specific = [m for m in molecules if m.name not in generic]
         molecules = specific or molecules
@@ -108,8 +127,12 @@ def settled(text: str, named: Sequence[Measured], applied: Sequence[Mention], as
 def _acted_on(before: str, after: str) -> bool:
     near_before = re.split(r"[,;.。，；?]", before)[-1][-26:]
     near_after = re.split(r"[,;.。，；?]", after)[0][:16]
-    verb_before = re.search(rf"(?:{GENE_ACTS.pattern})\s*(?:of|the|both|in|for|against|on|either|targeting|：|:)*\s*$", near_before, FLAGS)
-    verb_after = re.match(rf"^(?:'s)?[\s-]*(?:is |are |was |were |gets? |being |both )*(?:{GENE_ACTS.pattern})", near_after, FLAGS)
+    verb_before = re.search(
+        rf"(?:{GENE_ACTS.pattern})\s*(?:of|the|both|in|for|against|on|either|targeting|：|:)*\s*$", near_before, FLAGS
+    )
+    verb_after = re.match(
+        rf"^(?:'s)?[\s-]*(?:is |are |was |were |gets? |being |both )*(?:{GENE_ACTS.pattern})", near_after, FLAGS
+    )
     return bool(verb_before or verb_after)
 
 
@@ -137,9 +160,15 @@ def is_applied(text: str, m: Mention, asked: Asked, measured: Sequence[Mention])
             return not MEASURED_AFTER.search(after) or bool(STIMULUS_NEAR.search(after))
         if MEASURED_AFTER.search(after):
             return False
-        return bool(STIMULUS_NEAR.search(after) or (STIMULUS_BEFORE.search(before) and not MEASURED_BEFORE.search(before)) or not before.strip())
+        return bool(
+            STIMULUS_NEAR.search(after)
+            or (STIMULUS_BEFORE.search(before) and not MEASURED_BEFORE.search(before))
+            or not before.strip()
+        )
     if m.of("gene"):
-        return _listed_with_acted(text, m) or (asked == "interaction" and bool(GENE_ACTS.search(text)) and not MEASURED_AFTER.search(after))
+        return _listed_with_acted(text, m) or (
+            asked == "interaction" and bool(GENE_ACTS.search(text)) and not MEASURED_AFTER.search(after)
+        )
     return False
 
 
@@ -155,7 +184,7 @@ def _listed_with_acted(text: str, m: Mention) -> bool:
 
 
 def _describes(text: str, m: Mention) -> bool:
-    """"the MDM2 inhibitor nutlin-3a": the class only says what the compound beside it is."""
+    """ "the MDM2 inhibitor nutlin-3a": the class only says what the compound beside it is."""
     from .link import mentions
 
     after = text[m.end :]
@@ -180,15 +209,22 @@ def applied_name(m: Mention) -> str:
 
 
 def part_of_disease(text: str, m: Mention) -> bool:
-    """"T cell lymphoma" and "B-cell ALL" name no cell type; neither does "red blood cell count"."""
+    """ "T cell lymphoma" and "B-cell ALL" name no cell type; neither does "red blood cell count"."""
     after = text[m.end :][:24]
-    return bool(re.match(r"^\s*(?:lymphoma|leuk|malignan|淋巴瘤|白血病|count|receptor|-?engager|受体|计数)", after, FLAGS))
+    return bool(
+        re.match(r"^\s*(?:lymphoma|leuk|malignan|淋巴瘤|白血病|count|receptor|-?engager|受体|计数)", after, FLAGS)
+    )
 
 
 def is_disease(text: str, m: Mention) -> bool:
     """Short forms count in capitals; "the illness that gives the reason" is not told apart."""
     before = text[: m.begin][-24:]
-    return not re.search(r"(?:history of|family history|no history|previous|prior|and has|also has|with controlled|因|由于|合并|伴有|有)\s*$", before, FLAGS)
+    return not re.search(
+        r"(?:history of|family history|no history|previous|prior|and has|also has|with controlled|因|由于|合并|伴有|"
+        r"有)\s*$",
+        before,
+        FLAGS,
+    )
 
 
 def modality(text: str, named: Sequence[Measured], readouts_: tuple[str, ...]):  # type: ignore[no-untyped-def]

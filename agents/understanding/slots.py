@@ -63,7 +63,7 @@ def read(question: str) -> Slots:
         intent=asked,
         direction=_direction(_blank(text, out), asked, readouts),
         disease=_disease(text, items),
-        contexts=tuple(dict.fromkeys(n.name for m in items if (n := m.of("context")) and not roles.part_of_disease(text, m))),
+        contexts=_contexts(text, items),
         perturbation_kinds=told,
         perturbations=perturbations,
         readouts=readouts,
@@ -91,11 +91,18 @@ def _blank(text: str, out: Sequence[Mention]) -> str:
 
 def _direction(text: str, asked: Asked, readouts: tuple[str, ...]) -> Literal["up", "down"] | None:
     if asked in ("panel", "selectivity"):
-        protects = re.search(r"\bprotect|\brais|\bboost|\bincreas|\brestor|\bpromot|\bexpand|保护|提高|升高|增加|促进|恢复", text, FLAGS)
+        protects = re.search(
+            r"\bprotect|\brais|\bboost|\bincreas|\brestor|\bpromot|\bexpand|保护|提高|升高|增加|促进|恢复", text, FLAGS
+        )
         return "up" if protects and not re.search(r"kill|toxic|杀", text, FLAGS) else "down"
     if not readouts:
         return None
     return polarity.direction(text)
+
+
+def _contexts(text: str, items: Sequence[Mention]) -> tuple[str, ...]:
+    names = (n.name for m in items if (n := m.of("context")) and not roles.part_of_disease(text, m))
+    return tuple(dict.fromkeys(names))
 
 
 def _disease(text: str, items: Sequence[Mention]) -> str | None:
