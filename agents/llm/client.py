@@ -198,12 +198,12 @@ class LLMClient:
         """One request. Settles the budget whatever happens."""
         import openai
 
-        if self.cancelled.is_set():
-            raise LLMFailure("cancelled", "the campaign was stopped")
         extra = parameters(DIALECTS[dialect], form.name, form.schema, self.options.max_tokens)
         bound = most_tokens([*(m["content"] for m in messages), str(extra.get("response_format", ""))])
-        held = self.meter.reserve(model, bound, self.options.max_tokens)
         self._pace.wait(bound // BYTES_A_TOKEN + self.options.max_tokens, self.cancelled)
+        if self.cancelled.is_set():
+            raise LLMFailure("cancelled", "the campaign was stopped")
+        held = self.meter.reserve(model, bound, self.options.max_tokens)
         tally.attempts += 1
         used = (bound, self.options.max_tokens)  # an unknown end is charged in full
         try:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from .. import questions
+from .draft_goal import possible_intents
 from .narrow import Choices
+from .protocol import Briefing
 from .resolve import Vocabulary, plain
 
 
-def understand_choices(values: dict[str, Any], question: str, *, brief: bool) -> Choices:
-    """For UnderstandReply. brief: a small model restricts and excludes nothing; words of the question only."""
+def understand_choices(values: dict[str, Any], question: str, briefing: Briefing, *, brief: bool) -> Choices:
+    """For UnderstandReply. brief: a small model restricts and excludes nothing, and turns no stated direction round."""
     names = [*values["classes"], *values["perturbations"]]
     contexts = [*values["contexts"], *(["patient"] if values["patient"] else []), ""]
-    found: dict[str, list[str]] = {
+    found: dict[str, Sequence[str]] = {
+        "UnderstandReply.intent": possible_intents(briefing),
         "UnderstandReply.context": contexts,
         "ReadoutReply.name": list(values["readouts"]),
         "QuotedName.what": names,
@@ -20,6 +25,8 @@ def understand_choices(values: dict[str, Any], question: str, *, brief: bool) ->
     if brief:
         found |= {"UnderstandReply.candidates": [], "UnderstandReply.exclusions": [], "UnderstandReply.unplaced": []}
         found["UnderstandReply.disease"] = ["", *(w for w in question.split() if len(plain(w)) > 6)]
+        if direction := questions.direction_in(question):
+            found["ReadoutReply.direction"] = [direction]
     return found
 
 

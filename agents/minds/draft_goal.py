@@ -15,15 +15,21 @@ from .resolve import Vocabulary, plain
 
 
 def draft_goal(
-    reply: UnderstandReply, question: str, briefing: Briefing, words: Vocabulary, base: Goal | None, refusals: Refusals
-) -> Goal:
+    reply: UnderstandReply, question: str, briefing: Briefing, words: Vocabulary, base: Goal | None, refusals: Refusals,
+    *, keep: bool = False,
+) -> Goal:  # fmt: skip
     """The reply laid over ``base``, the fallback mind's goal. Raises LLMFailure where nothing is left to ask about.
 
     What the base excludes stays excluded, what it names stays a candidate; its numbers are kept.
+    keep: what the base reads as readouts stays too, in its order.
     """
     intent = _intent(reply.intent, briefing, base, refusals)
     context = _context(reply.context, briefing, words, base, refusals)
     readouts = _readouts(reply, intent, briefing, words, base, refusals)
+    if keep and base is not None:
+        said = {g.readout.variable: g for g in (*base.readouts, *readouts)}
+        first = {g.readout.variable: g.role for g in base.readouts}
+        readouts = tuple(g.model_copy(update={"role": first.get(name, "follow")}) for name, g in said.items())
     named = _quoted(reply.candidates, question, words, refusals)
     restricted = _members(named, words)
     own = base.candidates if base else ()
@@ -56,15 +62,18 @@ def draft_goal(
 
 def _intent(wanted: Intent, briefing: Briefing, base: Goal | None, refusals: Refusals) -> Intent:
     """The model's choice, where the data set can serve it."""
-    possible: tuple[Intent, ...] = ("response",)
-    if any(r.modality == "viability" for r in briefing.readouts):
-        possible = ("panel",)
-    elif any("+" in p for p in briefing.perturbations):
-        possible = ("response", "interaction")
+    possible = possible_intents(briefing)
     if wanted in possible:
         return wanted
     refusals.note(f"intent {wanted!r}: {briefing.dataset} serves {' or '.join(possible)}")
     return base.intent if base else possible[0]
+
+
+def possible_intents(briefing: Briefing) -> tuple[Intent, ...]:
+    """What the data set can serve, the most asked for first."""
+    if any(r.modality == "viability" for r in briefing.readouts):
+        return ("panel",)
+    return ("response", "interaction") if any("+" in p for p in briefing.perturbations) else ("response",)
 
 
 def _kind(briefing: Briefing) -> PerturbationKind:

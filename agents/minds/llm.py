@@ -54,9 +54,11 @@ class LLMMind:
         values = understand_values(question, briefing, brief=self.brief)
         asked = Question(
             "understand", "planner", render("understand", **values), UnderstandReply,
-            understand_choices(values, question, brief=self.brief), briefing.turn,
+            understand_choices(values, question, briefing, brief=self.brief), briefing.turn,
         )  # fmt: skip
-        goal = self.asker.decide(asked, lambda reply, no: draft_goal(reply, question, briefing, words, base, no))
+        goal = self.asker.decide(
+            asked, lambda reply, no: draft_goal(reply, question, briefing, words, base, no, keep=self.brief)
+        )
         if goal is None and base is None:
             raise problem or BadInput("The question cannot be placed", cure="name a context and a readout")
         return goal or base  # type: ignore[return-value]  # one of the two is there

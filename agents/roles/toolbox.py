@@ -105,7 +105,7 @@ class Toolbox:
         """doses and times of a perturbation that the lab could still run here, with their fresh wells"""
         wanted = self._name(name)
         arms = sorted((a for a in self.fresh if wanted in a[0].split("+")), key=_order)
-        return [f"{where(a)}: {self.fresh[a]} wells" for a in arms]
+        return [f"{where(a)}: {self.fresh[a]} wells" for a in arms] or ["no fresh wells of it here"]
 
     def cell(self, name: str) -> list[str]:
         """what the virtual cell predicts for a perturbation at its highest dose and latest time, with its sd"""

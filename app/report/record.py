@@ -183,6 +183,10 @@ class Record:
     minds: list[dict[str, Any]] = field(default_factory=list)
     beliefs: list[dict[str, Any]] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    debates: list[dict[str, Any]] = field(default_factory=list)
+    remarks: list[dict[str, Any]] = field(default_factory=list)
+    cited: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     events: int = 0
 
     def of_status(self, *statuses: str) -> list[ClaimRecord]:
@@ -230,6 +234,23 @@ class Record:
     @property
     def fallbacks(self) -> list[dict[str, Any]]:
         return [m for m in self.minds if m.get("fallback")]
+
+    @property
+    def refused(self) -> list[str]:
+        """Names and choices of language models that were turned down, each with its reason."""
+        return [str(note) for m in self.minds for note in m.get("refused") or ()]
+
+    @property
+    def cut(self) -> int:
+        """Sentences of language models that were cut for a number, a verdict or an unknown name."""
+        return sum(int(m.get("cut") or 0) for m in self.minds)
+
+    @property
+    def sentences(self) -> list[tuple[str, tuple[int, ...]]]:
+        """The answer's sentences, each with the ledger entries that support it."""
+        said = [str(s) for s in self.answer.get("summary") or ()]
+        behind = [tuple(map(int, entries)) for entries in self.answer.get("support") or ()]
+        return [(s, behind[i] if i < len(behind) else ()) for i, s in enumerate(said)]
 
     @property
     def seconds(self) -> float | None:
@@ -288,9 +309,22 @@ def _take(record: Record, draft: _Draft, event: Event) -> None:
         case "model_fitted":
             record.models.append({"training_hash": "", "n_rows": None, **stamped})
         case "mind_decision":
-            record.minds.append({"fallback": False, "reason": "", "tokens_in": 0, "tokens_out": 0, **stamped})
+            record.minds.append(
+                {"fallback": False, "reason": "", "role": "", "turn": "", "tokens_in": 0, "tokens_out": 0}
+            )
+            record.minds[-1] |= stamped
         case "belief_changed":
             record.beliefs.append({"before": None, "after": None, **stamped})
+        case "tool_called":
+            record.tools.append(stamped)
+        case "debate_held":
+            record.debates.append(stamped)
+        case "remark":
+            record.remarks.append({"about": (), "checked": True, "mind": "builtin", "turn": "", **stamped})
+        case "note_cited":
+            record.cited.setdefault(str(said["claim_id"]), []).append(
+                {"citation": "", "bearing": "mentions", **stamped}
+            )
         case "answer":
             record.answer = dict(said)
         case "campaign_finished":

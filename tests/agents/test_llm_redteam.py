@@ -5,15 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Iterator
 
 import pytest
 
 from cytocrux.agents.goal import Goal, Hypothesis
 from cytocrux.agents.llm.scripted import Request
-from cytocrux.evals import redteam
+from cytocrux.agents.roles.toolbox import Toolbox
+from cytocrux.agents.session import Session
+from cytocrux.evals import redteam, redteam_roles
 from cytocrux.evals.redteam import Attack, run_attack
 from cytocrux.evals.redteam_attacks import FIRST
 from cytocrux.evals.redteam_files import MORE
+from cytocrux.evals.redteam_roles import ROLE_ATTACKS
 
 ATTACKS = (*FIRST, *MORE)
 
@@ -63,3 +67,32 @@ def test_a_mind_without_defences_is_caught(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(redteam.LLMMind, "hypothesise", gullible)
     attack = dataclasses.replace(ATTACKS[0], survives=True)
     assert len(run_attack(attack).breaches) >= 3
+
+
+@pytest.fixture(scope="module")
+def staged() -> Iterator[Session]:
+    with redteam_roles.stage() as session:
+        yield session
+
+
+@pytest.mark.parametrize("attack", ROLE_ATTACKS, ids=[a.name for a in ROLE_ATTACKS])
+def test_an_attack_through_a_role_gains_nothing(staged: Session, attack: redteam_roles.RoleAttack) -> None:
+    outcome = redteam_roles.run_role_attack(staged, attack)
+    assert outcome.breaches == ()
+    assert outcome.path
+
+
+def test_there_is_an_attack_on_each_role() -> None:
+    assert len({a.name for a in ROLE_ATTACKS}) == len(ROLE_ATTACKS) >= 36
+    assert {a.role for a in ROLE_ATTACKS} == {"look", "read", "doubt", "revise", "design", "analyse", "criticise"}
+
+
+def test_roles_without_defences_are_caught(staged: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The invariants see a breach: words that nobody checks, a tool that writes, doubts that replace the computed."""
+    monkeypatch.setattr("cytocrux.agents.roles.llm.keep_known", lambda text, *_: text)
+    by_name = {a.name: a for a in ROLE_ATTACKS}
+    for name in ("approval as a doubt", "a number as an explanation", "a number in the critique"):
+        assert redteam_roles.run_role_attack(staged, by_name[name]).breaches
+    monkeypatch.undo()
+    monkeypatch.setattr(Toolbox, "trial", lambda self, _: [str(self.s.record("note", {"text": "x"}, "evil"))])
+    assert redteam_roles.run_role_attack(staged, by_name["a tool that submits"]).breaches
