@@ -19,6 +19,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "panel": ("panel",),
     "falsify": ("falsify", "ledger_bench"),
     "predict": ("predict",),
+    "explain": ("explain",),
     "peers": ("predict_peers",),
     "discover": ("discover",),
     "minds": ("minds",),

@@ -1,8 +1,9 @@
 """Transcription factor and pathway activities from changes of expression: a univariate linear model.
 
 For each source, the genes' changes y are regressed on the source's target weights x (0 for all other genes); the
-activity is the slope's t value, t = r sqrt((n - 2) / (1 - r^2)) with r = corr(x, y) over the n genes, and its two-sided p-value.
-This is "ulm" of decoupler (Badia-i-Mompel 2022, doi:10.1093/bioadv/vbac016); the tests compare the two.
+activity is the slope's t value, t = r sqrt((n - 2) / (1 - r^2)) with r = corr(x, y) over the n genes, with its
+two-sided p-value. This is "ulm" of decoupler (Badia-i-Mompel 2022, doi:10.1093/bioadv/vbac016); the tests compare
+the two.
 """
 
 from __future__ import annotations

@@ -40,12 +40,13 @@ def explain(
     level: float = LEVEL,
     forbidden: Collection[tuple[str, str, int]] = (),
     time_limit_s: float = 60.0,
+    stop_early: bool = False,
     seed: int = 0,
 ) -> Explanation:
     """The minimal cascade from ``inputs`` (node -> sign of what is done to it) to ``changes`` (readout, delta, se).
 
-    forbidden: keys of refuted edges. Raises BadInput where no input or no readout lies on the network, or where
-    ``draws`` could never reach ``level``.
+    forbidden: keys of refuted edges. stop_early: draw no more of a null that does as well too often. Raises BadInput
+    where no input or no readout lies on the network, or where ``draws`` could never reach ``level``.
     """
     changes = list(changes)
     off = [node for node in inputs if node not in network.nodes]
@@ -62,7 +63,11 @@ def explain(
     problem = Problem(network, dict(inputs), observed, penalty, longest, frozenset(forbidden))
     best = solve(problem, time_limit_s=time_limit_s)
     found = near_optimal(problem, best, n=solutions, time_limit_s=time_limit_s, seed=seed) if best.score > 0 else None
-    nulls = controls(problem, best, draws=draws, seed=seed) if draws and best.score > 0 else ()
+    nulls = (
+        controls(problem, best, draws=draws, seed=seed, stop_above=level if stop_early else None)
+        if draws and best.score > 0
+        else ()
+    )
     return _written(
         problem, best, found or Ensemble((best,)), nulls, level, perturbation, context, dose, time_h,
         [name for name, _, _ in changes],
