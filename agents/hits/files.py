@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ...world_model.data.guard import refuse_active
-from ...world_model.data.userfile import read_table
 from ...world_model.errors import BadInput, UnknownName
 from ...world_model.numeric import Numbers
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from .campaign import Proposal
 
 Side = Literal["both", "up", "down"]
@@ -43,7 +40,7 @@ def read_pool(path: Path) -> tuple[str, ...]:
     """
     table = _table(path)
     column = _column(table, NAME_COLUMNS, path, "members")
-    names = [str(v).strip() for v in table[column]]
+    names = table[column]
     refuse_active(names, f"The column {column} of {path.name}")
     if "" in names:
         raise BadInput(f"{path.name} line {names.index('') + 2} has no name", cure="Fill it in or take the line out")
@@ -62,7 +59,7 @@ def read_measured(path: Path, pool: Sequence[str], *, threshold: float | None, s
     table = _table(path)
     name_column = _column(table, NAME_COLUMNS, path, "members")
     score_column = _column(table, SCORE_COLUMNS, path, "scores")
-    names = [str(v).strip() for v in table[name_column]]
+    names = table[name_column]
     refuse_active(names, f"The column {name_column} of {path.name}")
     _once(names, path)
     at = {name: i for i, name in enumerate(pool)}
@@ -73,7 +70,7 @@ def read_measured(path: Path, pool: Sequence[str], *, threshold: float | None, s
     rows = np.array([at[n] for n in names], dtype=np.intp)
     if threshold is not None:
         return Measured(rows, score, hits_beyond(score, threshold, side))
-    found = [c for c in table.columns if str(c).strip().lower() in HIT_COLUMNS]
+    found = [c for c in table if c.strip().lower() in HIT_COLUMNS]
     if not found:
         raise BadInput(
             f"{path.name} does not say which members are hits",
@@ -101,32 +98,35 @@ def write_batch(path: Path, proposals: Sequence[Proposal]) -> None:
             writer.writerow([p.rank, p.name, "", "", f"{p.expected:.4f}", "; ".join(p.sets), near])
 
 
-def write_rounds(path: Path, found: Mapping[str, Sequence[Sequence[object]]]) -> None:
-    """The whole history of a replay: one row a member measured."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["round", "name", "score", "hit"])
-        for rows in found.values():
-            writer.writerows(rows)
-
-
-def _table(path: Path) -> pd.DataFrame:
+def _table(path: Path) -> dict[str, list[str]]:
+    """Column -> cells, from a table with commas, semicolons or tabs and a header."""
     if not path.is_file():
         raise BadInput(f"Cannot read {path}", why="there is no such file", cure="Check the spelling")
-    if not path.stat().st_size:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path.name} is not a text", why=str(error), cure="Save it as CSV in UTF-8") from error
+    if not lines:
         raise BadInput(f"{path.name} is empty")
-    table = read_table(path)
-    refuse_active(list(table.columns), f"The header of {path.name}")
-    if not len(table):
+    mark = max(",;\t", key=lines[0].count)
+    header, *rows = csv.reader(lines, delimiter=mark)
+    refuse_active(header, f"The header of {path.name}")
+    if not any(rows):
         raise BadInput(f"{path.name} holds no rows", why="there is a header at most")
-    return table
+    for line, row in enumerate(rows, 2):
+        if len(row) != len(header):
+            raise BadInput(
+                f"{path.name} line {line} has {len(row)} cells", why=f"the header has {len(header)}",
+                cure="Give every line a cell for every column",
+            )  # fmt: skip
+    return {name: [row[j].strip() for row in rows] for j, name in enumerate(header)}
 
 
-def _column(table: pd.DataFrame, names: Sequence[str], path: Path, what: str) -> str:
-    lowered = {str(c).strip().lower(): str(c) for c in table.columns}
+def _column(table: Mapping[str, list[str]], names: Sequence[str], path: Path, what: str) -> str:
+    lowered = {c.strip().lower(): c for c in table}
     found = next((lowered[n] for n in names if n in lowered), None)
-    if found is None and what == "members" and len(table.columns) == 1:
-        found = str(table.columns[0])
+    if found is None and what == "members" and len(table) == 1:
+        found = next(iter(table))
     if found is None:
         raise BadInput(f"{path.name} has no column of {what}", cure=f"Name one of its columns {names[0]!r}")
     return found
@@ -140,21 +140,21 @@ def _once(names: Sequence[str], path: Path) -> None:
         seen.add(name)
 
 
-def _number(cell: object, path: Path, line: int) -> float:
+def _number(cell: str, path: Path, line: int) -> float:
     try:
-        value = float(str(cell))
+        value = float(cell)
     except ValueError:
         value = float("nan")
     if not np.isfinite(value):
         raise BadInput(
-            f"{path.name} line {line}: the score {str(cell)[:40]!r} is no number",
+            f"{path.name} line {line}: the score {cell[:40]!r} is no number",
             cure="Take out members that were not measured",
         )
     return value
 
 
-def _flag(cell: object, path: Path, line: int) -> float:
-    text = str(cell).strip().lower()
+def _flag(cell: str, path: Path, line: int) -> float:
+    text = cell.lower()
     if text in ("1", "1.0", "true", "yes"):
         return 1.0
     if text in ("0", "0.0", "false", "no"):
