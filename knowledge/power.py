@@ -49,18 +49,23 @@ def e_power(
     already: Sequence[Batch] = (),
     seed: int = 0,
     draws: int = 256,
+    belief: Belief | None = None,
+    sigma: float | None = None,
 ) -> EPower:
     """Expected growth of log10 max(E_for, E_against) from ``n_per_arm`` more wells (arm key -> n).
 
-    Raises BadInput when the wells, old and new together, leave an arm of the contrast empty.
+    belief: what is believed of theta now, where more is known than theory, sceptic and the claim's own wells say (as
+    from other claims' wells); sigma: likewise of one well's sd. Raises BadInput when the wells, old and new together, leave an arm of the contrast empty.
     """
     plan = _plan(claim, prediction, n_per_arm, already)
+    if sigma is not None and prediction.variance == "pooled":
+        plan = plan._replace(sigma=sigma)
     rng = np.random.default_rng(seed)
     both = bets(claim, prediction)
     start = max(log_e(bet, prediction, plan.now) for bet in both) if plan.now else 0.0
-    weights, beliefs = _current_beliefs(prediction, plan)
+    weights, beliefs = _current_beliefs(prediction, plan) if belief is None else (np.full(2, 0.5), [belief, belief])
     half = draws // 2
-    estimate, ssd = np.concatenate([_outcomes(belief, plan, rng, half) for belief in beliefs], axis=1)
+    estimate, ssd = np.concatenate([_outcomes(b, plan, rng, half) for b in beliefs], axis=1)
     best = np.maximum(*(_log_e_after(bet, prediction, plan, estimate, ssd) for bet in both)).reshape(2, half)
     growth = (best - start) / math.log(10.0)
     settled = np.mean(best >= -math.log(prediction.alpha), axis=1)

@@ -1,0 +1,287 @@
+"""A race of acquisition policies over one pool of claims: the same wells, bets and verdict rule for all of them.
+
+All claims of the pool are registered before the first well (theory and sceptic fixed). Each round the policy scores
+the open claims; looks are taken in the order of the scores until the round's wells are planned; all wells of a round
+are revealed together; every registered claim on a revealed arm gets them as its next batch; the joint belief learns.
+Ville's inequality makes stopping at any round safe. ``feedback="permuted"`` hands the policy other claims' results in
+place of each claim's own (verdicts still rest on the real ones); "none" hands it nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+
+from ..agents.acquire import Option, Policy
+from ..agents.joint import JointBelief, correlation
+from ..knowledge.claims import ArmSummary, Batch, Claim, Evidence, Prediction
+from ..knowledge.evalues import assess, e_threshold
+from ..world_model.vocabulary import Arm
+
+NOISE_DF = 4.0  # how many degrees of freedom an earlier noise counts for
+LATER = (2,)  # treated wells of a look after the first
+Feedback = Literal["true", "permuted", "none"]
+Reading = tuple[str, str, Mapping[str, float]]  # well id, block, variable -> reading
+
+
+class Source(Protocol):
+    """Where wells come from. ``shared_controls``: control wells of earlier rounds are comparable with new ones."""
+
+    shared_controls: bool
+
+    def left(self, arm: Arm) -> int: ...
+
+    def draw(self, wanted: Sequence[tuple[Arm, int]]) -> dict[str, list[Reading]]:
+        """Arm key -> readings, for one round."""
+        ...
+
+
+@dataclass
+class Candidate:
+    """A registered claim of the pool and what has been seen of it. truth: +1 true, -1 false, 0 in between."""
+
+    claim: Claim
+    prediction: Prediction
+    truth: int
+    batches: list[Batch] = field(default_factory=list)
+    evidence: Evidence | None = None
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def verdict(self) -> int:
+        """+1 corroborated, -1 falsified, 0 open (or both: a conflict settles nothing)."""
+        if self.evidence is None:
+            return 0
+        bar = e_threshold(self.prediction.alpha)
+        return int(self.evidence.e_for >= bar) - int(self.evidence.e_against >= bar)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """wells: revealed until the target was met or nothing could go on; settled, wrong: verdicts; zone: verdicts on
+    claims that are neither true nor false; reached: whether the target was met."""
+
+    wells: int
+    settled: int
+    wrong: int
+    zone: int
+    true_found: int
+    false_found: int
+    rounds: int
+    reached: bool
+
+
+def race(
+    pool: Sequence[Candidate],
+    source: Source,
+    policy: Policy,
+    *,
+    rng: np.random.Generator,
+    target: int | None = None,
+    budget: int | None = None,
+    per_round: int = 12,
+    controls: int = 8,
+    classes: Mapping[str, str] | None = None,
+    feedback: Feedback = "true",
+    watch: Callable[[int, int], None] | None = None,
+) -> Trace:
+    """Run until ``target`` verdicts, ``budget`` wells, or no open claim has wells left. A first
+    look takes one of the policy's sizes, fixed before the claim's own data, as the t form asks; later ones two wells."""
+    belief = JointBelief([c.claim for c in pool], [c.prediction for c in pool], classes)
+    related = correlation([c.claim for c in pool], classes or {})
+    bank: dict[str, list[Reading]] = {}  # arm -> everything revealed
+    spent = rounds = 0
+    while (target is None or _settled(pool) < target) and (budget is None or spent < budget):
+        sigma = noise_now(pool, bank) if feedback != "none" else [c.prediction.noise_sd for c in pool]
+        options = _options(pool, source, bank, belief, sigma, policy.sizes, controls)
+        if not options:
+            break
+        at = [o.number for o in options]
+        scores = policy.scores(options, related[np.ix_(at, at)], rng)
+        room = per_round if budget is None else min(per_round, budget - spent)
+        wanted = _plan([options[i] for i in np.argsort(-scores)], pool, source, bank, room, controls)
+        if not wanted:
+            break
+        found = source.draw(list(wanted.values()))
+        spent += sum(len(r) for r in found.values())
+        rounds += 1
+        for key, readings in found.items():
+            bank[key] = [*bank.get(key, []), *readings] if source.shared_controls else readings
+        fresh = _speak(pool, set(found), bank, rounds)
+        if watch:
+            watch(spent, _settled(pool))
+        belief.update(_feedback(pool, fresh, feedback, rng))
+    judged = [(c.truth, c.verdict) for c in pool if c.verdict]
+    return Trace(
+        wells=spent,
+        settled=len(judged),
+        wrong=sum(t == -v for t, v in judged),
+        zone=sum(t == 0 for t, _ in judged),
+        true_found=sum(t == v == 1 for t, v in judged),
+        false_found=sum(t == v == -1 for t, v in judged),
+        rounds=rounds,
+        reached=target is None or len(judged) >= target,
+    )
+
+
+def noise_now(pool: Sequence[Candidate], bank: Mapping[str, list[Reading]]) -> list[float]:
+    """sd of one well for each claim: its registered one, scaled by what all wells revealed so far show of its readout
+    (residuals within arm and block), shrunk to what they show of all readouts, and that to 1."""
+    registered = {c.claim.readout.variable: c.prediction.noise_sd for c in pool}
+    spread = {v: _within(v, bank) for v in registered}
+    df = sum(d for _, d in spread.values())
+    ratio = (sum(s / registered[v] ** 2 for v, (s, _) in spread.items()) + NOISE_DF) / (df + NOISE_DF)
+    found = []
+    for c in pool:
+        ssd, d = spread[c.claim.readout.variable]
+        square = (ssd / c.prediction.noise_sd**2 + NOISE_DF * ratio) / (d + NOISE_DF)
+        found.append(c.prediction.noise_sd * math.sqrt(square))
+    return found
+
+
+def _within(variable: str, bank: Mapping[str, list[Reading]]) -> tuple[float, int]:
+    """Sum of squares within arm and block, and its degrees of freedom."""
+    ssd, df = 0.0, 0
+    for readings in bank.values():
+        blocks: dict[str, list[float]] = {}
+        for _, block, values in readings:
+            if variable in values and np.isfinite(values[variable]):
+                blocks.setdefault(block, []).append(values[variable])
+        for x in blocks.values():
+            ssd += float(np.var(x) * len(x))
+            df += len(x) - 1
+    return ssd, df
+
+
+def _settled(pool: Sequence[Candidate]) -> int:
+    return sum(c.verdict != 0 for c in pool)
+
+
+def _options(
+    pool: Sequence[Candidate], source: Source, bank: Mapping[str, list[Reading]], belief: JointBelief,
+    sigma: Sequence[float], sizes: Sequence[int], controls: int,
+) -> list[Option]:  # fmt: skip
+    """Open claims whose arms have wells left, with what their next look would hold and cost."""
+    found = []
+    for number, n in ((i, n) for i, c in enumerate(pool) if not c.verdict for n in (LATER if c.batches else sizes)):
+        c = pool[number]
+        treated = [a for a in c.claim.contrast.arms if not a.is_control]
+        wells = {a.key(): min(n, source.left(a)) for a in treated}
+        if min(wells.values()) < 1:
+            continue
+        beside, fee = {}, {}
+        for arm in (a for a in c.claim.contrast.arms if a.is_control):
+            there = len(bank.get(arm.key(), ())) if source.shared_controls else 0
+            new = min(max(0, controls - there), source.left(arm))
+            unseen = sum(r[0] not in c.seen for r in bank.get(arm.key(), ())) if source.shared_controls else 0
+            beside[arm.key()] = new + unseen
+            if new:
+                fee[arm.key()] = new
+        beside = {k: v for k, v in beside.items() if v or not c.batches}
+        if any(v < 1 for v in beside.values()):
+            continue
+        cost = float(sum(wells.values()))
+        found.append(
+            Option(
+                number,
+                c.claim,
+                c.prediction,
+                tuple(c.batches),
+                belief.of(number),
+                wells,
+                beside,
+                cost,
+                fee,
+                sigma[number],
+            )
+        )
+    return found
+
+
+def _plan(
+    ranked: Sequence[Option], pool: Sequence[Candidate], source: Source, bank: Mapping[str, list[Reading]],
+    room: int, controls: int,
+) -> dict[str, tuple[Arm, int]]:  # fmt: skip
+    """Arm key -> (arm, new wells), taken in order of rank while the round has room; arms are paid once."""
+    wanted: dict[str, tuple[Arm, int]] = {}
+    left = room
+    for option in ranked:
+        arms = {a.key(): a for a in option.claim.contrast.arms}
+        new: dict[str, tuple[Arm, int]] = {}
+        if any(key in wanted for key in option.wells):  # a size of this arm is planned already
+            if all(key in wanted for key in option.wells):
+                continue
+        for key, n in option.wells.items():
+            if key not in wanted:
+                new[key] = (arms[key], n)
+        for key in (k for k, a in arms.items() if a.is_control and k not in wanted):
+            there = len(bank.get(key, ())) if source.shared_controls else 0
+            n = min(max(0, controls - there), source.left(arms[key]))
+            if n:
+                new[key] = (arms[key], n)
+        cost = sum(n for _, n in new.values())
+        if cost <= left:
+            wanted |= new
+            left -= cost
+        if left <= 0:
+            break
+    return wanted
+
+
+def _speak(
+    pool: Sequence[Candidate], revealed: set[str], bank: Mapping[str, list[Reading]], number: int
+) -> dict[int, tuple[float, float]]:
+    """Every open claim on a revealed treated arm takes its unseen wells; returns its cumulative (estimate, se)."""
+    fresh = {}
+    for i, c in enumerate(pool):
+        arms = {a.key(): a for a in c.claim.contrast.arms}
+        if c.verdict or not any(k in revealed and not a.is_control for k, a in arms.items()):
+            continue
+        for batch in _batches(c, arms, bank):
+            c.batches.append(batch)
+            c.seen.update(batch.wells)
+        if c.batches and {s.arm_key for b in c.batches for s in b.arms} == set(arms):
+            c.evidence = assess(c.claim, c.prediction, c.batches)
+            df = c.evidence.df
+            se = c.evidence.se if df is None or df >= 3 else max(c.evidence.se, c.prediction.noise_sd * 0.6)
+            fresh[i] = (c.evidence.estimate, se)
+    return fresh
+
+
+def _batches(c: Candidate, arms: Mapping[str, Arm], bank: Mapping[str, list[Reading]]) -> list[Batch]:
+    """The claim's unseen wells as one batch (contrasts within the run)."""
+    parts, wells = [], []
+    for key in arms:
+        values = []
+        for well, block, reading in bank.get(key, ()):
+            raw = reading.get(c.claim.readout.variable)
+            value = None if raw is None else c.claim.contrast.standardise(raw, block)
+            if well not in c.seen and value is not None and np.isfinite(value):
+                values.append(value)
+                wells.append(well)
+        if values:
+            x = np.array(values)
+            parts.append(
+                ArmSummary(arm_key=key, n=len(x), mean=float(x.mean()), ssd=float(((x - x.mean()) ** 2).sum()))
+            )
+    if not parts:
+        return []
+    names = {"claim_id": c.claim.id, "prediction_id": c.prediction.id, "design_hash": "race"}
+    index = len(c.batches)
+    return [Batch(index=index, arms=tuple(parts), wells=tuple(wells), data_hash=str(index), **names)]
+
+
+def _feedback(
+    pool: Sequence[Candidate], fresh: Mapping[int, tuple[float, float]], how: Feedback, rng: np.random.Generator
+) -> dict[int, tuple[float, float]]:
+    """What the policy is told of this round's claims."""
+    if how == "none":
+        return {}
+    if how == "true":
+        return dict(fresh)
+    keys = list(fresh)
+    return {k: fresh[keys[j]] for k, j in zip(keys, rng.permutation(len(keys)), strict=True)}
