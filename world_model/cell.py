@@ -20,6 +20,7 @@ from .conditioncell import ConditionCell
 from .errors import BadInput, UnknownName
 from .panel import PanelEngine
 from .rows import Array, Rows, tidy
+from .similarity import similarity_tables
 from .vocabulary import Query, Response, content_hash
 
 if TYPE_CHECKING:
@@ -92,13 +93,15 @@ class VirtualCell:
         perturbation_features: your own knowledge of perturbations, each with a learned weight: name -> an embedding
         (perturbations x features), a graph (square symmetric frame with zero diagonal, or a ``SignedNetwork``) or a
         similarity (square symmetric, positive diagonal). A new perturbation that one of them lacks falls back on the
-        others, and ``base`` says so. They are read by the condition engine, which then serves matrices too.
+        others, and ``base`` says so. For a screen of compounds over lines ``chemistry.compound_features`` makes them;
+        a matrix of other perturbations with features is served by the condition engine.
         Raises BadInput when nothing is measured or features cannot be used.
         """
         rows, features, classes = Rows.of(table), dict(context_features or {}), dict(compound_classes or {})
         engine: ConditionCell | PanelEngine
-        if is_matrix(rows) and not perturbation_features:
-            engine = PanelEngine.fit(rows, features, classes)
+        compounds = set(rows.conditions["kind"]) <= {"compound"}
+        if is_matrix(rows) and (compounds or not perturbation_features):
+            engine = PanelEngine.fit(rows, features, classes, similarity_tables(perturbation_features or {}))
         else:
             engine = ConditionCell.fit(rows, features, classes, perturbation_features, seed=seed, device=device)
         return cls._sealed(rows, engine, seed, parent=None)

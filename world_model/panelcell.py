@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from .newdrug import Mix, NewDrugs
 from .ridge import View, stack
 from .rows import Array, Codes, Rows, cell_keys
 from .uncertainty import widening
@@ -84,7 +85,8 @@ class Regression:
 class PanelCell:
     """One readout. tasks: (perturbation, batch) by column; z, seen lines by row; centre, spread: (T,) of the readings.
 
-    tables: feature name -> (contexts x features), of training lines and others.
+    tables: feature name -> (contexts x features), of training lines and others. compounds: name -> rows whose
+    products are similarities, of measured compounds and others.
     more: line -> task -> the z readings that came after the fit.
     """
 
@@ -97,10 +99,14 @@ class PanelCell:
     tables: dict[str, pd.DataFrame]
     classes: dict[str, str]
     more: dict[str, dict[int, tuple[float, ...]]]
-    _cache: dict[Any, Regression] = field(default_factory=dict, compare=False, repr=False)
+    compounds: dict[str, pd.DataFrame] = field(default_factory=dict)
+    _cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
-    def fit(cls, rows: Rows, readout: int, tables: Mapping[str, pd.DataFrame], classes: Mapping[str, str]) -> PanelCell:
+    def fit(
+        cls, rows: Rows, readout: int, tables: Mapping[str, pd.DataFrame], classes: Mapping[str, str],
+        compounds: Mapping[str, pd.DataFrame] | None = None,
+    ) -> PanelCell:  # fmt: skip
         """rows: single perturbations, one row a (context, perturbation, batch)."""
         table = rows.conditions
         lines = tuple(sorted(set(table["context"])))
@@ -123,7 +129,7 @@ class PanelCell:
         z = (matrix - centre) / spread
         noise = _noise(rows, readout, keys, at_task, spread)
         used = {name: t for name, t in sorted(tables.items()) if t.index.isin(lines).sum() >= 20}
-        cell = cls(lines, tasks, z, centre, spread, noise, used, dict(classes), {})
+        cell = cls(lines, tasks, z, centre, spread, noise, used, dict(classes), {}, dict(compounds or {}))
         cell.regression()
         return cell
 
@@ -135,7 +141,8 @@ class PanelCell:
         key = tuple(sorted(names.items()))
         if key not in self._cache:
             self._cache[key] = self._regress(names)
-        return self._cache[key]
+        found: Regression = self._cache[key]
+        return found
 
     def _default(self) -> dict[str, tuple[str, ...]]:
         first = next((n for n in ("expression", *self.tables) if n in self.tables), None)
@@ -227,6 +234,38 @@ class PanelCell:
         """Columns of the other perturbations of its mechanism class."""
         kind = self.classes.get(perturbation)
         return [] if kind is None else [i for i, (p, _) in enumerate(self.tasks) if self.classes.get(p) == kind]
+
+    # --- compounds that no line has met ---
+
+    def mix(self, perturbation: str, batch: str) -> Mix | None:
+        """The new compound as a mix of the measured ones; None where nothing is known of it."""
+        drugs = self.new_drugs()
+        return None if drugs is None else drugs.mix(perturbation, batch)
+
+    def new_drugs(self) -> NewDrugs | None:
+        """Fitted when first asked for; None without features of enough measured compounds."""
+        if "new drugs" not in self._cache:
+            gaps = np.where(np.isfinite(self.z), self.z, self.regression().left_out)
+            readings, completed = (self.centre + self.spread * z for z in (self.z, gaps))
+            self._cache["new drugs"] = NewDrugs.fit(self.tasks, self.compounds, readings, completed)
+        found: NewDrugs | None = self._cache["new drugs"]
+        return found
+
+    def of_mix(self, mix: Mix, line: str, z: Array, z_sd: Array) -> tuple[float, float, float]:
+        """Mean, epistemic and aleatoric sd of the new compound's reading in a line whose tasks read z +- z_sd (T,).
+
+        A line never measured adds its own error, that of the tasks taken as fully dependent.
+        """
+        drugs = self.new_drugs()
+        assert drugs is not None  # there is no mix without
+        mean = mix.level + float(mix.weights @ (self.spread * z))
+        row = self.lines.index(line) if line in self.lines else None
+        total = drugs.sd(mix, row) ** 2
+        if row is None:
+            total += float(mix.weights @ (self.spread * z_sd)) ** 2
+        well = float((self.spread * np.sqrt(self.noise_under())).mean())
+        well = min(well, 0.9 * float(np.sqrt(total)))
+        return mean, float(np.sqrt(total - well**2)), well
 
     # --- learning more ---
 

@@ -163,6 +163,7 @@ def _panel_out(cell: PanelCell, key: str, arrays: Arrays) -> dict[str, Any]:
         "tasks": [list(t) for t in cell.tasks],
         "tables": {n: _frame_out(t, f"feature/{n}", arrays, np.float32) for n, t in cell.tables.items()},
         "classes": cell.classes,
+        "compounds": {n: _frame_out(t, f"compound/{n}", arrays) for n, t in cell.compounds.items()},
         "more": {line: [[t, *z] for t, z in known.items()] for line, known in cell.more.items()},
     }
 
@@ -171,5 +172,7 @@ def _panel_in(note: dict[str, Any], key: str, arrays: Arrays) -> PanelCell:
     z, centre, spread, noise = (arrays[f"{key}/{part}"] for part in ("z", "centre", "spread", "noise"))
     tables = {n: _frame_in(t, arrays[f"feature/{n}"]) for n, t in note["tables"].items()}
     more = {line: {int(t): tuple(z) for t, *z in known} for line, known in note["more"].items()}
+    compounds = {n: _frame_in(t, arrays[f"compound/{n}"]) for n, t in note.get("compounds", {}).items()}
     tasks = tuple((name, batch) for name, batch in note["tasks"])
-    return PanelCell(tuple(note["lines"]), tasks, z, centre, spread, noise, tables, note["classes"], more)
+    lines = tuple(note["lines"])
+    return PanelCell(lines, tasks, z, centre, spread, noise, tables, note["classes"], more, compounds)
