@@ -61,6 +61,37 @@ def _verdict(state: ClaimState) -> tuple[object, ...]:
     return (state.status, *((found.estimate, found.se, found.e_for, found.e_against) if found else ()))
 
 
+def without_words(ledger: Ledger) -> tuple[int, int]:
+    """(tested claims, those whose verdict changes once every word of a mind is taken out of them).
+
+    The same wells, the same registered test, but no mechanism, refutation, origin or kind: what a built-in mind that
+    says nothing would have tested.
+    """
+    from ..knowledge.evalues import assess
+
+    tested = differ = 0
+    for state in replay(ledger.events()).values():
+        if state.evidence is None or state.prediction is None:
+            continue
+        plain = {"mechanism": "", "refuted_by": "", "origin": "builtin", "kind": "response", "sentence": "x"}
+        mute = state.claim.model_copy(update=plain)
+        again = assess(mute, state.prediction, state.batches)
+        tested += 1
+        same = (again.estimate, again.se, again.e_for, again.e_against)
+        found = state.evidence
+        differ += mute.id != state.claim.id or same != (found.estimate, found.se, found.e_for, found.e_against)
+    return tested, differ
+
+
+def uncited(ledger: Ledger) -> tuple[int, int]:
+    """(citations, those whose note is not in the ledger or does not hold the quote)."""
+    texts = {e.seq: str(e.payload["text"]) for e in ledger.events(kind="note")}
+    cited = [e.payload for e in ledger.events(kind="note_cited")]
+    squeezed = {n: "".join(filter(str.isalnum, t)).casefold() for n, t in texts.items()}
+    wrong = sum("".join(filter(str.isalnum, c["quote"])).casefold() not in squeezed.get(c["note"], "") for c in cited)
+    return len(cited), wrong
+
+
 def unresolved(ledger: Ledger, wells: anndata.AnnData) -> tuple[int, int]:
     """(names in claims that the data set does not know, claims)."""
     known = {part for p in wells.obs["perturbation"].astype(str).unique() for part in p.split("+")} | {"control"}

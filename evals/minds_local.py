@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from ..agents import scientist
 from ..agents.budget import Budget
 from ..agents.spec import CampaignSpec, LLMSpec
@@ -23,15 +25,14 @@ from . import minds_checks as checks
 from .results import Result
 
 SERVER = Path(__file__).with_name("local_server.py")
-# name, data set, question, budget
+# name, data set, question, budget, looks a role may take, rounds of debate
 QUESTIONS = (
     ("founding", "simulated", "Propose a panel of mechanistically distinct compounds predicted to work for SIM-004",
-     Budget(wells=16, cycles=2)),
-    ("hits", "simulated", "Which compounds is SIM-011 most sensitive to? Find hits of any class",
-     Budget(wells=16, cycles=2)),
+     Budget(wells=16, cycles=1), 1, 1),
     ("rppa", "rppa", "Which RAF or MEK inhibitor shuts down ERK signalling in COLO 858, and does S6 follow?",
-     Budget(wells=24, cycles=2)),
+     Budget(wells=24, cycles=1), 0, 1),
 )  # fmt: skip
+HITS_ROUNDS, HITS_BATCH = 3, 128
 
 
 def run(*, fast: bool, data_dir: Path | None) -> list[Result]:
@@ -39,10 +40,19 @@ def run(*, fast: bool, data_dir: Path | None) -> list[Result]:
     wanted = [q for q in QUESTIONS if q[1] == "simulated" or data_dir is not None][: 1 if fast else None]
     results: list[Result] = []
     with local_model() as url, tempfile.TemporaryDirectory() as folder:
-        for name, data, question, budget in wanted:
-            results += _campaign(Path(folder) / name, url, name, CampaignSpec(
-                question=question, data=data, budget=budget, auto_approve="replay"))  # fmt: skip
+        for name, data, question, budget, looks, rounds in wanted:
+            spec = CampaignSpec(question=question, data=data, budget=budget, auto_approve="replay",
+                                llm=local_spec(url, tool_calls=looks, rounds=rounds))  # fmt: skip
+            results += _campaign(Path(folder) / name, name, spec)
+        if data_dir is not None and not fast:
+            results += _hits(url, data_dir)
     return results
+
+
+def local_spec(url: str, **more: int) -> LLMSpec:
+    """The settings that a model of a few hundred million parameters needs: short lists, short answers, one try."""
+    values = {"url": url, "model": "local", "timeout_s": 300, "attempts": 1, "max_tokens": 600, "max_calls": 60}
+    return LLMSpec.model_validate(values | {"brief": True} | more)
 
 
 @contextmanager
@@ -64,19 +74,18 @@ def local_model() -> Iterator[str]:
             server.terminate()
 
 
-def _campaign(workspace: Path, url: str, name: str, spec: CampaignSpec) -> Iterator[Result]:
+def _campaign(workspace: Path, name: str, spec: CampaignSpec) -> Iterator[Result]:
     """One question by the local model and by the built-in mind."""
-    llm = LLMSpec(
-        url=url, model="local", timeout_s=300, attempts=1, max_tokens=600, max_calls=60, brief=True, tool_calls=1
-    )
     started = time.perf_counter()
-    outcome = scientist.start(spec.model_copy(update={"llm": llm}), workspace=workspace / "llm")
+    outcome = scientist.start(spec, workspace=workspace / "llm")
     seconds = time.perf_counter() - started
-    scientist.start(spec, workspace=workspace / "builtin")
+    scientist.start(spec.model_copy(update={"llm": None}), workspace=workspace / "builtin")
     with Ledger.open(workspace / "llm") as one, Ledger.open(workspace / "builtin") as two:
         told = [e.payload for e in one.events(kind="mind_decision")]
+        looked = sum(e.payload["mind"] != "builtin" for e in one.events(kind="tool_called"))
         _, unsupported, sentences = checks.sentences(one, outcome.answer)
         shared, differ = checks.verdicts(one, two)
+        tested, changed = checks.without_words(one)
         whole = one.verify().ok
     invalid = [t for t in told if t["reason"].startswith(("invalid", "cut", "empty"))]
     refused, cut = sum(len(t["refused"]) for t in told), sum(t["cut"] for t in told)
@@ -87,8 +96,49 @@ def _campaign(workspace: Path, url: str, name: str, spec: CampaignSpec) -> Itera
     yield Result(name=f"{name}_invalid_outputs", value=len(invalid), n=len(told), unit="decisions", bar="counted",
                  note="; ".join(t["reason"][:120] for t in invalid))  # fmt: skip
     yield Result(name=f"{name}_fallbacks", value=sum(t["fallback"] for t in told), n=len(told), unit="decisions",
-                 bar="counted", note=f"{refused} names refused, {cut} sentences cut, {tokens} tokens")  # fmt: skip
+                 bar="counted", note=f"{refused} names refused, {cut} sentences cut, {looked} tools called, {tokens} tokens")  # fmt: skip
     yield Result(name=f"{name}_verdicts_that_differ", value=differ, n=shared, unit="claims", bar="0",
-                 passed=differ == 0)  # fmt: skip
+                 passed=differ == 0, note="claims that both minds' campaigns tested on the same wells")  # fmt: skip
+    yield Result(name=f"{name}_verdicts_that_need_words", value=changed, n=tested, unit="claims", bar="0",
+                 passed=changed == 0 < tested, note="tested again without a word of the model in them")  # fmt: skip
     yield Result(name=f"{name}_unsupported_sentences", value=unsupported, n=sentences, unit="sentences", bar="0",
                  passed=unsupported == 0 < sentences)  # fmt: skip
+
+
+def _hits(url: str, data_dir: Path) -> Iterator[Result]:
+    """A hit campaign whose question the local model widens; the screen's own measurements say what a hit is."""
+    from ..agents.hits.campaign import HitCampaign
+    from ..agents.hits.curves import play
+    from ..agents.hits.files import Measured
+    from ..agents.llm.client import open_client
+    from ..agents.minds.asking import Asker, DecisionRecord
+    from ..agents.minds.hit_words import widened
+    from ..world_model.data.screens import load_screen
+
+    screen = load_screen("IFNG", data_dir)
+    records: list[DecisionRecord] = []
+    spec = local_spec(url)
+    limits, options = spec.bounds()
+    asker = Asker(open_client(url, "local", limits=limits, options=options), "builtin", records.append, brief=True)
+    question = widened(screen.question, asker)
+    rows = np.arange(len(screen.names))
+    oracle = Measured(rows, np.nan_to_num(screen.score), screen.hit.astype(float))
+    found = {}
+    for mind, asked in (("local", question), ("builtin", screen.question)):
+        campaign = HitCampaign.begin(screen.names, asked, data_dir)
+        found[mind] = play(campaign, oracle, HITS_ROUNDS, HITS_BATCH)
+    labels = [{int(r): float(h) for rows, _, hit in f.rounds for r, h in zip(rows, hit, strict=True)}
+              for f in found.values()]  # fmt: skip
+    both = labels[0].keys() & labels[1].keys()
+    differ = sum(labels[0][r] != labels[1][r] for r in both)
+    measured = sum(len(rows) for rows, _, _ in found["local"].rounds)
+    added = question.removeprefix(screen.question).strip(" ()")
+    yield Result(name="hits_complete", value=float(measured == HITS_ROUNDS * HITS_BATCH), n=1, unit="campaigns",
+                 bar="1", passed=measured == HITS_ROUNDS * HITS_BATCH,
+                 note=f"interferon gamma screen, {measured} genes measured; the model added: {added or 'nothing'}")  # fmt: skip
+    yield Result(name="hits_fallbacks", value=sum(r.fallback for r in records), n=len(records), unit="decisions",
+                 bar="counted", note="; ".join(r.reason[:120] for r in records if r.fallback))  # fmt: skip
+    yield Result(name="hits_verdicts_that_differ", value=differ, n=len(both), unit="genes", bar="0",
+                 passed=differ == 0 < len(both), note="genes that both minds' campaigns measured")  # fmt: skip
+    yield Result(name="hits_share_found", value=float(found["local"].share[-1]), n=int(screen.hit.sum()), unit="of hits",
+                 baselines={"built-in mind": float(found["builtin"].share[-1])}, bar="reported")  # fmt: skip

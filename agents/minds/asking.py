@@ -17,7 +17,9 @@ R = TypeVar("R")
 GIVEN_UP = 3  # failures of the endpoint in a row after which only the two great decisions still ask it
 UNREACHED = ("connection", "timeout", "rate_limit", "server")
 
-DecisionKind = Literal["understand", "look", "read", "hypothesise", "doubt", "revise", "design", "analyse", "criticise"]
+DecisionKind = Literal[
+    "understand", "look", "read", "hypothesise", "doubt", "revise", "design", "analyse", "criticise", "concepts"
+]
 
 
 class DecisionRecord(Frozen):

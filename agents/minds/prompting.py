@@ -19,7 +19,7 @@ MOST_SETTLED = 40
 MOST_NOTES = 6
 MOST_NOTE = 1400  # characters of one note
 MOST_CHARS = 600  # of one line of outside text
-BRIEF_NAMES = 24  # of one list, for a small model
+BRIEF_NAMES = 16  # of one list, for a small model
 BRIEF_CHARS = 160
 BRIEF_LIMIT = 3  # proposals
 
@@ -68,7 +68,7 @@ def hypothesise_values(goal: Goal, briefing: Briefing, words: Vocabulary, *, bri
         "candidates": [*candidates, *pairs[: most(MOST_NAMES, brief, 8)]][:MOST_NAMES],
         "doses": [f"{d:g}" for d in briefing.doses],
         "times": [f"{t:g}" for t in briefing.times_h],
-        "genes": list(words.genes.known[: most(MOST_GENES, brief)]),
+        "genes": list(words.genes.known[: most(MOST_GENES, brief, 8)]),
         "exclusions": [e.what[:80] for e in goal.exclusions],
         "patient": _patient_lines(briefing),
         "notes": [n[:MOST_NOTE] for n in briefing.notes[: most(MOST_NOTES, brief, 2)]],

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from cytocrux.agents.minds.draft_hypotheses import draft_hypotheses
 from cytocrux.agents.minds.ground import Refusals
+from cytocrux.agents.minds.hit_words import ConceptsReply
 from cytocrux.agents.minds.replies import HypothesiseReply, UnderstandReply
 from cytocrux.agents.roles import replies
 from cytocrux.prompts.render import MAX_DATA, clean, data, render, source, version
@@ -30,6 +31,7 @@ SHAPES: dict[str, type[BaseModel] | None] = {
     "design": replies.DesignReply,
     "analyse": replies.AnalyseReply,
     "criticise": replies.CriticiseReply,
+    "concepts": ConceptsReply,
     "repair": None,
 }
 
