@@ -188,7 +188,7 @@ def _learn(parts: Array, targets: Array) -> Covariance:
         factor = torch.linalg.cholesky(covariance())
         fit = (y * torch.cholesky_solve(y, factor)).sum() / y.shape[1]
         value: torch.Tensor = 0.5 * fit + factor.diagonal().log().sum() + 0.02 * ((log_weights - start) ** 2).sum()
-        value.backward()
+        value.backward()  # type: ignore[no-untyped-call]
         return value
 
     optimiser.step(loss)  # type: ignore[no-untyped-call]
