@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..console import Progress, emit, say, table
-from ..options import Json
+from ..options import DEFAULT_WORKSPACE, Json, Workspace
 
 if TYPE_CHECKING:
     from ...agents.hits.campaign import Proposal
@@ -39,6 +39,7 @@ def hits(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the batch, the history and the curves.")] = Path(
         "hits"
     ),
+    workspace: Workspace = DEFAULT_WORKSPACE,
     as_json: Json = False,
 ) -> None:
     """Find the hits of a pool of thousands.

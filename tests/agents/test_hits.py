@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from cytocrux.agents.hits.campaign import HitCampaign
 from cytocrux.agents.hits.curves import play
 from cytocrux.agents.hits.files import hits_beyond, read_measured, read_pool, write_batch

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from cytocrux.world_model.concepts import concepts, concepts_in, text_prior
 from cytocrux.world_model.errors import BadInput, DataUnavailable
 from cytocrux.world_model.genepool import GeneAtlas

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from cytocrux.world_model.kernelmix import JITTER, KernelMix, PoolKernels, best_weights
 
 

@@ -1,0 +1,83 @@
+"""``cytocrux campaign hits`` as a bench scientist uses it: propose, measure, give back, propose again."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cytocrux.app.cli import app
+
+Run = Callable[..., Result]
+SETS = {f"KEGG_{n}": [f"{n[0]}{i}" for i in range(12)] for n in ("LYSOSOME", "RIBOSOME", "OLFACTION", "GLYCOLYSIS")}
+GENES = [g for genes in SETS.values() for g in genes]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """From a folder that holds pool.csv, with a small data folder."""
+    (tmp_path / "data" / "priors").mkdir(parents=True)
+    lines = ["\t".join([name, "http", *genes]) for name, genes in SETS.items()]
+    (tmp_path / "data" / "priors" / "h.all.v7.5.1.symbols.gmt").write_text("\n".join(lines) + "\n")
+    monkeypatch.setenv("CYTOCRUX_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    Path("pool.csv").write_text("gene\n" + "\n".join(GENES) + "\n")
+    base = ("campaign", "hits", "--pool", "pool.csv", "--question", "lysosomal storage")
+    return lambda *words: CliRunner().invoke(app, [*base, *(str(w) for w in words)])
+
+
+def test_round_by_round(run: Run) -> None:
+    first = run("--batch", 6, "--json")
+    assert first.exit_code == 0, first.stderr
+    told = json.loads(first.stdout)
+    assert told["kind"] == "gene" and told["measured"] == 0 and "lysosome" in told["concepts"]
+    assert {p["name"][0] for p in told["proposals"]} == {"L"}
+    rows = list(csv.DictReader(Path("hits/next_batch.csv").read_text().splitlines()))
+    assert [r["name"] for r in rows] == [p["name"] for p in told["proposals"]]
+    assert rows[0]["because_of_the_question"] == "lysosome"
+    measured = [f"{r['name']},0.1,0" for r in rows] + [f"G{i},-3.5,1" for i in range(5)]
+    Path("measured.csv").write_text("\n".join(["name,score,hit", *measured]) + "\n")
+    second = run("--batch", 6, "--measured", "measured.csv", "--json")
+    told = json.loads(second.stdout)
+    assert told["hits"] == 5 and {p["name"][0] for p in told["proposals"]} == {"G"}
+    assert all(n.startswith("G") for n in told["proposals"][0]["neighbours"])
+    assert "Because of results" in run("--batch", 6, "--measured", "measured.csv").stdout
+
+
+def test_against_an_oracle(run: Run) -> None:
+    lines = [f"{g},{2.5 if g[0] == 'L' else 0.0}" for g in reversed(GENES)]
+    Path("oracle.csv").write_text("\n".join(["gene,score", *lines]) + "\n")
+    result = run("--batch", 6, "--rounds", 3, "--oracle", "oracle.csv", "--threshold", 2, "--json")
+    told = json.loads(result.stdout)
+    assert told["share_found"]["true"] == [0.5, 1.0, 1.0]
+    assert Path("hits/curves.png").read_bytes().startswith(b"\x89PNG")
+    history = list(csv.DictReader(Path("hits/history.csv").read_text().splitlines()))
+    assert len(history) == 18 and sum(int(r["hit"]) for r in history) == 12
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--measured", "absent.csv"), "no such file"),
+        (("--measured", "bad.csv"), "Unknown member of the pool 'LX1'"),
+        (("--side", "left"), "Use both, up or down"),
+        (("--kind", "cat"), "Use auto, gene or compound"),
+        (("--policy", "guess"), "Unknown policy"),
+        (("--measured", "bad.csv", "--oracle", "bad.csv"), "Give one of them"),
+    ],
+)
+def test_bad_input_exits_with_2_and_the_cure(run: Run, words: tuple[str, ...], said: str) -> None:
+    Path("bad.csv").write_text("name,score,hit\nLX1,1,1\n")
+    result = run(*words)
+    assert result.exit_code == 2 and said in result.stderr
+    assert not Path("hits/next_batch.csv").exists()
+
+
+def test_without_prior_knowledge_it_says_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CYTOCRUX_DATA_DIR")
+    result = run()
+    assert result.exit_code != 0 and "CYTOCRUX_DATA_DIR" in result.stderr
