@@ -8,7 +8,7 @@ mean of the training conditions, so that no score is taken over an easier select
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ import numpy as np
 from ..world_model.errors import DataUnavailable
 from ..world_model.rows import Array
 from .gene_halves import half_deltas
-from .gene_plain import all_scores, by_metric, plain_methods
+from .gene_plain import UNITS, all_scores, by_metric, frame_of, half_of, plain_methods
 from .gene_splits import GeneSplit, gene_split
 from .results import Result
 from .scores import coverage90, figure
@@ -51,7 +51,7 @@ class GeneData:
 
 
 def load_genes(data_dir: Path | None) -> GeneData:
-    """Conditions, cells and priors. Raises DataUnavailable without the files."""
+    """Conditions, cells and those priors that are there. Raises DataUnavailable without the cells."""
     import anndata
 
     from ..world_model.data import effects
@@ -60,11 +60,11 @@ def load_genes(data_dir: Path | None) -> GeneData:
     from ..world_model.genepriors import FILES, gene_priors
 
     root = data_dir or known_dir()
-    if root is None or not (root / "perturbseq" / FILE).is_file() or not (root / "priors" / FILES["GO"]).is_file():
+    if root is None or not (root / "perturbseq" / FILE).is_file():
         raise DataUnavailable(
-            "The Perturb-seq cells or the gene sets are not there", cure="Set CYTOCRUX_DATA_DIR to a folder with "
-            f"perturbseq/{FILE} and priors/{FILES['GO']}",
-        )  # fmt: skip
+            f"The Perturb-seq cells ({FILE}) are not on this machine",
+            cure="Put the file into the folder 'perturbseq' under CYTOCRUX_DATA_DIR",
+        )
     dataset = load_norman(root / "perturbseq")
     context = dataset.wells.obs["context"].astype(str).to_numpy()
     cells = anndata.read_h5ad(root / "perturbseq" / FILE)
@@ -97,13 +97,13 @@ def run_splits(
         told, spread = cell_says(data, split)
         told |= {} if more is None else more(split)
         ceiling, truth = half_deltas(data.cells.X, data.cells.obs["perturbation"], data.names, split.seed)
-        halves = _with(data.here, truth)
+        halves = half_of(data.here, truth)
         for question, asked in zip(QUESTIONS, (split.pairs, split.unseen), strict=True):
             if not asked:
                 continue
             rows = [split.asked.index(n) for n in asked]
             methods = {m: np.where(np.isfinite(d[rows]), d[rows], middle) for m, d in told.items()}
-            methods |= plain_methods(data.here, data.elsewhere, split.train, asked, _frame(data))
+            methods |= plain_methods(data.here, data.elsewhere, split.train, asked, frame_of(data.priors))
             scored = {m: all_scores(d, data.here, asked, split.train) for m, d in methods.items()}
             scored["split-half"] = all_scores(ceiling[[at[n] for n in asked]], halves, asked, split.train)
             runs[question].append(scored)
@@ -134,7 +134,7 @@ def figures(runs: Runs, question: str, bars: Mapping[str, Bar]) -> list[Result]:
         others = {m: v for m, v in values.items() if m != CELL and np.isfinite(v).all()}
         out.append(
             figure(
-                f"norman_{question}_{metric}", values[CELL], unit="log1p^2" if metric in ("wmse", "mse") else "",
+                f"norman_{question}_{metric}", values[CELL], unit=UNITS.get(metric, ""),
                 bar="" if bar is None else bar.text, passed=None if bar is None else bar.met(values), baselines=others,
             )
         )  # fmt: skip
@@ -159,15 +159,3 @@ def better_than(rivals: Sequence[str], question: str) -> dict[str, Bar]:
     named = (*plain, *rivals)
     bar = Bar(f"not below {', '.join(named)} (within {SLACK})", named, SLACK)
     return {"centred_pearson": bar, "discrimination": bar}
-
-
-def _frame(data: GeneData) -> pd.DataFrame | None:
-    """The embedding the linear model reads: gene ontology (few perturbed genes are among the readouts)."""
-    import pandas as pd
-
-    found = data.priors.get("GO")
-    return found.iloc[:, :10] if isinstance(found, pd.DataFrame) else None
-
-
-def _with(table: ConditionTable, delta: Array) -> ConditionTable:
-    return replace(table, delta=delta, se=table.se * np.sqrt(2.0))

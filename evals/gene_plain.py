@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..world_model.errors import BadInput
 from ..world_model.rows import Array, parts
 from .scores import (
     centred_pearson,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 TOP = 50
 METRICS = ("pearson", "centred_pearson", "weighted_r2", "wmse", "mse", "discrimination", "top50_overlap")
+UNITS = {"wmse": "log1p^2", "mse": "log1p^2"}
 
 
 def plain_methods(
@@ -55,8 +58,24 @@ def plain_methods(
         if embedding is None
         else {str(g): row for g, row in zip(embedding.index, embedding.to_numpy(), strict=True)}
     )
-    told["linear"] = LinearModel.fit(train, rows, here.readouts, given).predict(asked)
+    try:
+        told["linear"] = LinearModel.fit(train, rows, here.readouts, given).predict(asked)
+    except BadInput:  # no perturbed gene has a row: there is no linear model to compare with
+        pass
     return told
+
+
+def frame_of(priors: Mapping[str, object]) -> pd.DataFrame | None:
+    """What the linear model reads: ten components of gene ontology (few perturbed genes are among the readouts)."""
+    import pandas as pd
+
+    found = priors.get("GO")
+    return found.iloc[:, :10] if isinstance(found, pd.DataFrame) else None
+
+
+def half_of(table: ConditionTable, delta: Array) -> ConditionTable:
+    """The same conditions as measured by half of their cells."""
+    return replace(table, delta=delta, se=table.se * np.sqrt(2.0))
 
 
 def all_scores(told: Array, table: ConditionTable, asked: Sequence[str], train: Sequence[str]) -> dict[str, float]:

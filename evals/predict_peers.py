@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..world_model.errors import DataUnavailable
 from ..world_model.rows import Array
 from .gene_bench import QUESTIONS, SEEDS, GeneData, better_than, figures, load_genes, run_splits
 from .gene_splits import GeneSplit
@@ -28,6 +29,10 @@ def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
     if folder is None or not ready:
         return absent
     data = load_genes(data_dir)
+    if not data.go.is_file():
+        raise DataUnavailable(
+            "The peers need gene ontology", why=f"{data.go} is not there", cure="Put the gene sets (GMT) there"
+        )
     outcomes: dict[str, list[Outcome]] = {p.name: [] for p in ready}
 
     def more(split: GeneSplit) -> dict[str, Array]:

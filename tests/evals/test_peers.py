@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from cytocrux.evals import predict_peers
+from cytocrux.evals import gene_bench, predict_peers
 from cytocrux.evals.gene_halves import full_depth, half_deltas
 from cytocrux.evals.gene_plain import all_scores, plain_methods
 from cytocrux.evals.gene_splits import gene_split
@@ -19,6 +19,7 @@ from cytocrux.evals.peers import install
 from cytocrux.evals.peers.biolord_fit import jaccard, vectors
 from cytocrux.evals.peers.exchange import VARIABLE, Peer, fit, home, training_cells
 from cytocrux.evals.peers.gears_fit import graph, label, terms_by_gene
+from cytocrux.world_model.cell import VirtualCell
 from cytocrux.world_model.data.conditions import ConditionTable
 from cytocrux.world_model.errors import BadInput, CytocruxError
 from cytocrux.world_model.rows import parts
@@ -161,6 +162,30 @@ def test_plain_methods_read_training_conditions_only() -> None:
     truth = np.stack([table.delta[NAMES.index(n)] for n in split.asked])
     perfect = all_scores(truth, table, split.asked, split.train)
     assert perfect["discrimination"] == 1.0 and perfect["weighted_r2"] == pytest.approx(1.0) and perfect["wmse"] == 0.0
+
+
+def test_the_cell_is_fitted_on_training_conditions_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, n = np.random.default_rng(4), len(NAMES)
+    conditions = pd.DataFrame(
+        {"context": "K562", "perturbation": NAMES, "kind": "activation", "dose": np.nan, "time_h": np.nan, "batch": ""}
+    )
+    table = ConditionTable(conditions, rng.normal(size=(n, 6)), np.full((n, 6), 0.1), np.full((n, 6), 3),
+                           tuple("uvwxyz"), tuple((f"well of {name}",) for name in NAMES))  # fmt: skip
+    data = gene_bench.GeneData(table, table.subset(np.arange(2)), cells(), {}, Path("none"))
+    split = gene_split(NAMES, 3, held=2)
+    seen: list[ConditionTable] = []
+    fit_cell = VirtualCell.fit
+
+    def watched(table: ConditionTable, **options: object) -> VirtualCell:
+        seen.append(table)
+        return fit_cell(table, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(VirtualCell, "fit", watched)
+    told, spread = gene_bench.cell_says(data, split)
+    assert told["cell"].shape == spread.shape == (len(split.asked), 6)
+    for taught in seen:
+        assert set(taught.conditions["perturbation"]) == set(split.train)
+        assert {w for row in taught.wells for w in row} == {f"well of {name}" for name in split.train}
 
 
 def test_what_the_peers_are_told_of_genes(tmp_path: Path) -> None:

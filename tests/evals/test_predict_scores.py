@@ -54,9 +54,15 @@ def test_update_is_fast_and_exact() -> None:
 
 @pytest.mark.kit
 def test_pairs_are_not_worse_than_additive_and_noise_makes_it_abstain(kit: Path) -> None:
-    results = {r.name: r for r in predict_genes.run(data_dir=kit)}
-    doubles = results["norman_doubles_pearson"]
-    assert doubles.passed and doubles.n == 5
+    results = {r.name: r for r in predict_genes.run(fast=True, data_dir=kit)}
+    doubles, centred = results["norman_doubles_pearson"], results["norman_doubles_centred_pearson"]
+    assert doubles.passed and doubles.n == 5 and centred.passed
+    assert set(doubles.baselines) == {"train mean", "context mean", "additive", "linear", "split-half"}
+    assert centred.baselines["context mean"] == 0.0
+    assert 0.6 < (doubles.baselines["split-half"] or 0.0) < 1.0
+    unseen = results["norman_unseen_centred_pearson"]
+    assert {"train mean", "context mean", "linear", "split-half", "cell without priors"} <= set(unseen.baselines)
+    assert "additive" not in unseen.baselines and results["coverage90_norman_unseen"].value is not None
     assert (
         results["mcfaline_abstains"].passed and "cannot tell perturbations apart" in results["mcfaline_abstains"].note
     )
