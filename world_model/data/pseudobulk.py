@@ -53,7 +53,7 @@ def pseudobulk(data: Any, labels: pd.DataFrame, stated: str) -> tuple[pd.DataFra
     keys = list(labels.columns)
     groups = labels.groupby(keys, sort=True, observed=True)
     number, size = groups.ngroup().to_numpy(), groups.size()
-    counts = stated == "counts" or (not stated and _are_counts(_as_dense(data.X[: min(500, data.n_obs)])))
+    counts = stated == "counts" or (not stated and _are_counts(_first_block(data)))
     total = _totals(data, number, len(size), counts)
     keep = (size >= MIN_CELLS).to_numpy()
     notes = [
@@ -103,6 +103,13 @@ def _blocks(data: Any, axis: int) -> Iterator[tuple[slice, Any]]:
         where = slice(start, min(start + step, n))
         block = data.X[where] if axis == 0 else data.X[:, where]
         yield where, block.astype(np.float64) if sparse.issparse(block) else np.asarray(block, dtype=np.float64)
+
+
+def _first_block(data: Any) -> NDArray[np.float64]:
+    """Up to 500 cells, or as many values of the first genes where the file is compressed by gene."""
+    if _by_columns(data.X):
+        return _as_dense(data.X[:, : max(1, 500 * data.n_vars // max(data.n_obs, 1))])
+    return _as_dense(data.X[: min(500, data.n_obs)])
 
 
 def _logged(block: Any, depth: NDArray[np.float64]) -> Any:

@@ -73,7 +73,9 @@ def load_file(
             recipe.labels(labels), X, readouts, stated=scale or "as given", modalities=modality or "morphology",
             name=name, source=str(path), notes=notes, about=about,
         )  # fmt: skip
-    return from_table(recipe.labels(read_table(path)), name=name, source=str(path), scale=scale, modality=modality)
+    return from_table(
+        recipe.labels(read_table(path)), name=name, source=str(path), scale=scale, modality=modality, about=about
+    )
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -81,7 +83,10 @@ def read_table(path: Path) -> pd.DataFrame:
     return _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_text(path)
 
 
-def from_table(raw: pd.DataFrame, *, name: str, source: str, scale: str = "", modality: str = "") -> Dataset:
+def from_table(
+    raw: pd.DataFrame, *, name: str, source: str, scale: str = "", modality: str = "",
+    about: DatasetInfo | None = None,
+) -> Dataset:  # fmt: skip
     """raw: every cell a text (missing = ""), one row per well (wide) or per reading (long).
 
     scale, modality: used where the table does not say them.
@@ -101,7 +106,7 @@ def from_table(raw: pd.DataFrame, *, name: str, source: str, scale: str = "", mo
         raw, X, readouts = _from_long(raw, found)
     else:
         X, readouts = _from_wide(raw, found)
-    return conform(raw, X, readouts, stated=stated, modalities=modality, name=name, source=source)
+    return conform(raw, X, readouts, stated=stated, modalities=modality, name=name, source=source, about=about)
 
 
 def conform(
