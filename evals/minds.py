@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..agents import scientist
+from ..agents import reviews, scientist
 from ..agents.budget import Budget
 from ..agents.goal import Goal, Hypothesis
 from ..agents.llm.client import Options, open_client
@@ -21,6 +21,9 @@ from ..agents.llm.scripted import ScriptedServer, say
 from ..agents.minds.builtin import BuiltinMind
 from ..agents.minds.llm import LLMMind
 from ..agents.minds.protocol import Briefing
+from ..agents.roles.builtin import BuiltinCrew
+from ..agents.roles.llm import LLMCrew
+from ..agents.roles.toolbox import Toolbox
 from ..agents.session import Session
 from ..agents.spec import CampaignSpec, LLMSpec
 from ..knowledge.ledger import Ledger
@@ -35,6 +38,7 @@ from .results import Result
 
 QUESTION = "Propose a panel of mechanistically distinct compounds for SIM-004"
 DECISIONS = 60  # timed, of each kind
+ROLE_DECISIONS = 15
 
 
 def run(*, fast: bool, data_dir: Path | None) -> list[Result]:
@@ -93,6 +97,7 @@ def _red_team() -> Iterator[Result]:
     outcomes = [run_attack(attack) for attack in (*FIRST, *MORE)]
     with stage() as session:
         roles = [run_role_attack(session, attack) for attack in ROLE_ATTACKS]
+        yield _role_overhead(session)
     told = [(o.attack.name, o.attack.channel, o.path, o.breaches) for o in outcomes]
     told += [(o.attack.name, f"role: {o.attack.role}", o.path, o.breaches) for o in roles]
     lost = [name for name, _, _, breaches in told if breaches]
@@ -122,6 +127,8 @@ def _taken_over(folder: Path, budget: Budget) -> Result:
 
 def _campaigns(folder: Path, budget: Budget) -> Iterator[Result]:
     """One campaign with a model that invents half of what it says, replayed, and compared with the built-in mind's."""
+    for name in ("llm", "again", "builtin"):
+        _note(folder / name)
     with ScriptedServer(inventive) as server:
         first = _ask(folder / "llm", budget, url=server.url)
     _ask(folder / "again", budget, replay=folder / "llm" / "llm" / first.campaign)
@@ -154,10 +161,27 @@ def _campaigns(folder: Path, budget: Budget) -> Iterator[Result]:
             passed=unresolved == 0 < claims,
             note=f"{refused} names refused and {cut} sentences cut before they could enter a claim",
         )  # fmt: skip
+        citations, wrong = checks.uncited(one)
+        yield Result(name="citations_that_do_not_stand", value=wrong, n=citations, unit="citations", bar="0",
+                     passed=wrong == 0 < citations, note="of claims, in the researcher's notes")  # fmt: skip
+        looked = sum(1 for _ in one.events(kind="tool_called"))
         tokens = sum(t["tokens_in"] + t["tokens_out"] for t in told)
         cycles = max(1, sum(1 for _ in one.events(kind="model_fitted")))
-        yield Result(name="tokens_per_cycle", value=tokens / cycles, n=cycles, unit="tokens", bar="reported",
-                     note=f"as the scripted server counts them: 150 an exchange, {len(told)} decisions")  # fmt: skip
+        note = f"as the scripted server counts them: 150 an exchange, {len(told)} decisions, {looked} tools called"
+        yield Result(name="tokens_per_cycle", value=tokens / cycles, n=cycles, unit="tokens", bar="reported", note=note)
+
+
+def _note(workspace: Path) -> None:
+    """A note that speaks of the compounds of the screen, so that claims have something to cite."""
+    from ..knowledge import notes
+    from ..world_model.data import load
+
+    workspace.mkdir(parents=True)
+    names = load("simulated").perturbations
+    paper = workspace / "note.txt"
+    paper.write_text("SIM-004 was treated with each compound.\n\n" + "\n\n".join(f"{n} slowed it." for n in names))
+    with Ledger.open(workspace) as ledger:
+        notes.add(ledger, paper)
 
 
 def _overhead(folder: Path) -> Iterator[Result]:
@@ -177,6 +201,34 @@ def _overhead(folder: Path) -> Iterator[Result]:
         median = statistics.median(values)
         yield Result(name=name, value=median, sd=statistics.stdev(values), n=len(values), unit="ms median",
                      bar="< 50", passed=median < 50, note="scripted server in the same process")  # fmt: skip
+
+
+def _role_overhead(session: Session) -> Result:
+    """The same for the roles: one decision each of sceptic, analyst, experimentalist and critic, in turn."""
+    wall = []
+    design = next(iter(reviews.designs(session.ledger, session.campaign).values()))
+    answer = next(iter(session.ledger.events(kind="answer", campaign=session.campaign))).payload
+    with ScriptedServer(faithful) as server:
+        mind = _mind(server.url)
+        crew = LLMCrew(session, mind, BuiltinCrew(session, Toolbox(session)), tool_calls=0)
+        drafts = [h.model_copy(update={"origin": mind.name})
+                  for h in session.builtin.hypothesise(session.goal, session.briefing())[:6]]  # fmt: skip
+        crew.doubt(drafts, "warm")
+        for n in range(ROLE_DECISIONS):
+            for decide in (
+                lambda turn: crew.doubt(drafts, turn),
+                lambda turn: crew.design(design, turn),
+                lambda turn: crew.analyse(design, turn),
+                lambda turn: crew.criticise(answer, turn),
+            ):
+                started = time.perf_counter()
+                decide(f"overhead {n}")
+                wall.append(1e3 * (time.perf_counter() - started))
+        asked = len(server.requests)
+    median = statistics.median(wall)
+    return Result(name="overhead_roles_wall_ms", value=median, sd=statistics.stdev(wall), n=len(wall), unit="ms median",
+                  bar="< 50", passed=median < 50 and asked == len(wall) + 1,
+                  note="sceptic, experimentalist, analyst, critic; a look recorded with the analyst's")  # fmt: skip
 
 
 def _decided(found: Goal | list[Hypothesis]) -> None:

@@ -95,8 +95,9 @@ def _campaign(workspace: Path, name: str, spec: CampaignSpec) -> Iterator[Result
                  note=f"{seconds:.0f} s; " + " ".join(outcome.answer.get("summary", [])[:1]))  # fmt: skip
     yield Result(name=f"{name}_invalid_outputs", value=len(invalid), n=len(told), unit="decisions", bar="counted",
                  note="; ".join(t["reason"][:120] for t in invalid))  # fmt: skip
+    note = f"{refused} names refused, {cut} sentences cut, {looked} tools called, {tokens} tokens"
     yield Result(name=f"{name}_fallbacks", value=sum(t["fallback"] for t in told), n=len(told), unit="decisions",
-                 bar="counted", note=f"{refused} names refused, {cut} sentences cut, {looked} tools called, {tokens} tokens")  # fmt: skip
+                 bar="counted", note=note)  # fmt: skip
     yield Result(name=f"{name}_verdicts_that_differ", value=differ, n=shared, unit="claims", bar="0",
                  passed=differ == 0, note="claims that both minds' campaigns tested on the same wells")  # fmt: skip
     yield Result(name=f"{name}_verdicts_that_need_words", value=changed, n=tested, unit="claims", bar="0",
@@ -133,12 +134,13 @@ def _hits(url: str, data_dir: Path) -> Iterator[Result]:
     differ = sum(labels[0][r] != labels[1][r] for r in both)
     measured = sum(len(rows) for rows, _, _ in found["local"].rounds)
     added = question.removeprefix(screen.question).strip(" ()")
-    yield Result(name="hits_complete", value=float(measured == HITS_ROUNDS * HITS_BATCH), n=1, unit="campaigns",
-                 bar="1", passed=measured == HITS_ROUNDS * HITS_BATCH,
-                 note=f"interferon gamma screen, {measured} genes measured; the model added: {added or 'nothing'}")  # fmt: skip
+    whole = measured == HITS_ROUNDS * HITS_BATCH
+    note = f"interferon gamma screen, {measured} genes measured; the model added: {added or 'nothing'}"
+    yield Result(name="hits_complete", value=float(whole), n=1, unit="campaigns", bar="1", passed=whole, note=note)
     yield Result(name="hits_fallbacks", value=sum(r.fallback for r in records), n=len(records), unit="decisions",
                  bar="counted", note="; ".join(r.reason[:120] for r in records if r.fallback))  # fmt: skip
     yield Result(name="hits_verdicts_that_differ", value=differ, n=len(both), unit="genes", bar="0",
                  passed=differ == 0 < len(both), note="genes that both minds' campaigns measured")  # fmt: skip
-    yield Result(name="hits_share_found", value=float(found["local"].share[-1]), n=int(screen.hit.sum()), unit="of hits",
-                 baselines={"built-in mind": float(found["builtin"].share[-1])}, bar="reported")  # fmt: skip
+    own = {"built-in mind": float(found["builtin"].share[-1])}
+    share, n = float(found["local"].share[-1]), int(screen.hit.sum())
+    yield Result(name="hits_share_found", value=share, n=n, unit="of hits", baselines=own, bar="reported")
