@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +35,9 @@ def hits(
     batch: Annotated[int, typer.Option(min=1, max=20_000, help="Members a round.")] = 128,
     kind: Annotated[str, typer.Option(metavar="auto|gene|compound", help="What the pool holds.")] = "auto",
     policy: Annotated[str, typer.Option(metavar="NAME", help="How to choose: ours, thompson, ucb, random, …")] = "ours",
+    noise_sd: Annotated[
+        float | None, typer.Option(metavar="SD", help="Noise of one score, from replicates: stakes claims.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Ties are broken by this seed.")] = 0,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the batch, the history and the curves.")] = Path(
         "hits"
@@ -56,6 +59,11 @@ def hits(
         raise BadInput(f"--side {side} is none", cure="Use both, up or down")
     if kind not in ("auto", "gene", "compound"):
         raise BadInput(f"--kind {kind} is none", cure="Use auto, gene or compound")
+    if noise_sd is not None and (threshold is None or oracle is not None):
+        raise BadInput(
+            "Claims need a threshold, and results that come back from the bench",
+            cure="Give --threshold with --noise-sd, and no --oracle",
+        )
     if oracle is not None and measured is not None:
         raise BadInput("An oracle and measured results together", cure="Give one of them")
     folder = data_dir()
@@ -82,7 +90,10 @@ def hits(
         proposals = campaign.propose(batch)
     target = out / "next_batch.csv"
     write_batch(target, proposals)
-    facts = {
+    ledgered: dict[str, Any] = {}
+    if noise_sd is not None and threshold is not None:
+        ledgered = _stake(campaign, names, question, proposals, told, (threshold, noise_sd, side), workspace)
+    facts = ledgered | {
         "kind": campaign.kind, "pool": len(names), "measured": 0 if told is None else len(told.rows),
         "hits": 0 if told is None else int(told.hit.sum()), "concepts": campaign.concepts,
         "leans_on": campaign.weights(), "batch": str(target),
@@ -94,6 +105,9 @@ def hits(
     table(("Rank", "Name", "Because of the question", "Because of results"),
           [(p.rank, p.name, "; ".join(p.sets), _near(p)) for p in proposals[:SHOWN]],
           wide=("Because of the question", "Because of results"))  # fmt: skip
+    if ledgered:
+        judged = ", ".join(f"{n} {status}" for status, n in ledgered["judged"].items()) or "none yet"
+        say(f"Claims judged: {judged}; staked with this batch: {ledgered['staked']} (cytocrux claims list)")
     say(f"{len(proposals)} to measure next: {target}")
     say("Fill in score and hit, collect all rounds in one file, and give it back with --measured.")
 
@@ -122,6 +136,22 @@ def _replay(
     table(("Round", *arms), [(i + 1, *(f"{a.share[i]:.1%}" for a in arms.values())) for i in range(rounds)],
           title="Share of all hits found")  # fmt: skip
     say(f"History: {history}\nCurves: {picture}")
+
+
+def _stake(
+    campaign: Any, names: Sequence[str], question: str, proposals: Sequence[Proposal], told: Measured | None,
+    terms: tuple[float, float, str], workspace: Path,
+) -> dict[str, Any]:  # fmt: skip
+    """Judge the claims whose results came back, then stake those of the new batch."""
+    from ...agents.hits.stakes import Terms, campaign_id, settle, stake
+    from ...knowledge.ledger import Ledger
+
+    with Ledger.open(workspace) as ledger:
+        scores = {} if told is None else {names[r]: float(s) for r, s in zip(told.rows, told.score, strict=True)}
+        statuses = settle(ledger, names, question, scores)
+        staked = stake(ledger, campaign, question, proposals, Terms(terms[0], terms[1], terms[2]))  # type: ignore[arg-type]
+    counts = {s: sum(1 for v in statuses.values() if v == s) for s in sorted(set(statuses.values()))}
+    return {"campaign": campaign_id(names, question), "judged": counts, "staked": len(staked)}
 
 
 def _understood(concepts: dict[str, float]) -> None:

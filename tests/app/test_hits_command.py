@@ -81,3 +81,39 @@ def test_without_prior_knowledge_it_says_what_to_do(run: Run, monkeypatch: pytes
     monkeypatch.delenv("CYTOCRUX_DATA_DIR")
     result = run()
     assert result.exit_code != 0 and "CYTOCRUX_DATA_DIR" in result.stderr
+
+
+def measured(names: list[str], score: Callable[[str], float]) -> None:
+    lines = [f"{g},{score(g)}" for g in names]
+    Path("measured.csv").write_text("\n".join(["name,score", *lines]) + "\n")
+
+
+def test_claims_are_registered_with_the_batch_and_judged_by_its_results(run: Run) -> None:
+    """L genes truly score 3, all others 0: claims about the former hold, about the latter fall."""
+    terms = ("--batch", 8, "--threshold", 1, "--noise-sd", 0.2, "--side", "up", "--json")
+    first = json.loads(run(*terms).stdout)
+    assert first["staked"] == 8 and first["judged"] == {}
+    batch = [p["name"] for p in first["proposals"]]
+    assert json.loads(run(*terms).stdout)["staked"] == 0  # asking again stakes nothing twice
+    measured([*batch, "R1", "R2", "G3"], lambda g: 3.0 if g in batch[:6] else 0.0)
+    second = json.loads(run(*terms, "--measured", "measured.csv").stdout)
+    assert second["judged"] == {"corroborated": 6, "falsified": 2} and second["staked"] == 8
+    again = json.loads(run(*terms, "--measured", "measured.csv").stdout)
+    assert again["judged"] == {"corroborated": 6, "falsified": 2, "registered": 8}
+    check = CliRunner().invoke(app, ["claims", "verify", "--json"])
+    assert json.loads(check.stdout)["ok"]
+    listed = json.loads(CliRunner().invoke(app, ["claims", "list", "--status", "falsified", "--json"]).stdout)["claims"]
+    assert {c["sentence"].split()[1] for c in listed} == set(batch[6:])
+
+
+def test_nothing_is_staked_while_no_direction_is_known(run: Run) -> None:
+    terms = ("--batch", 4, "--threshold", 1, "--noise-sd", 0.2, "--json")
+    assert json.loads(run(*terms).stdout)["staked"] == 0
+    measured([f"G{i}" for i in range(6)], lambda g: -2.0)
+    told = json.loads(run(*terms, "--measured", "measured.csv").stdout)
+    assert told["staked"] == 4
+    assert "lowers the score by 1 or more" in CliRunner().invoke(app, ["claims", "list", "--json"]).stdout
+
+
+def test_claims_without_a_threshold_are_refused(run: Run) -> None:
+    assert run("--noise-sd", 0.2).exit_code == 2
