@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import predict_cells, predict_gdsc, predict_genes, predict_rppa, predict_scale, predict_update
+from . import (
+    predict_cells,
+    predict_drugs,
+    predict_gdsc,
+    predict_genes,
+    predict_l1000,
+    predict_rppa,
+    predict_scale,
+    predict_update,
+)
 from .results import Result
 
 
@@ -13,6 +22,8 @@ def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
     return [
         *predict_rppa.run(fast=fast, data_dir=data_dir),
         *predict_gdsc.run(fast=fast, data_dir=data_dir),
+        *predict_drugs.run(fast=fast, data_dir=data_dir),
+        *predict_l1000.run(fast=fast, data_dir=data_dir),
         *predict_genes.run(fast=fast, data_dir=data_dir),
         *predict_cells.run(fast=fast, data_dir=data_dir),
         *predict_update.run(fast=fast),
