@@ -31,6 +31,9 @@ def explain(
     without: Annotated[
         list[str] | None, typer.Option(metavar="EDGE", help="An edge refuted, as 'A +> B' or 'A -| B'. Repeatable.")
     ] = None,
+    longest: Annotated[
+        int | None, typer.Option(metavar="N", help="Longest path, in edges; default 10, in large networks 4.", min=1)
+    ] = None,
     draws: Annotated[int, typer.Option(metavar="N", help="Draws of each control.", min=19, max=9999)] = 39,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the controls.")] = 0,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write cascade.svg, .png and .json here.")] = None,
@@ -65,7 +68,7 @@ def explain(
         progress(f"explaining {len(changes)} readouts on {network} ({len(graph.edges):,} edges), then its controls")
         answer = mechanistic(
             graph, inputs, changes, perturbation=chosen.perturbation, context=chosen.context, dose=chosen.dose,
-            time_h=chosen.time_h, draws=draws, seed=seed, forbidden=forbidden,
+            time_h=chosen.time_h, draws=draws, seed=seed, forbidden=forbidden, longest=longest,
         )  # fmt: skip
         near = _nearness(measured, chosen.perturbation, seed)
     written = _write(answer, out) if out is not None else []

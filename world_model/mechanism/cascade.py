@@ -35,6 +35,7 @@ State = tuple[str, int]
 Near = Callable[[State], Sequence[State]]
 LAMBDA = 0.25
 LONGEST = 10
+LARGE, LONGEST_IN_LARGE = 2000, 4  # edges of a network; in a dense one everything is near everything
 SMALL = 1e-9
 
 
@@ -92,6 +93,11 @@ class Cascade:
     def gap(self) -> float:
         """(bound - score) / |score|; 0 where the optimum is proved."""
         return 0.0 if self.optimal else (self.bound - self.score) / max(abs(self.score), SMALL)
+
+
+def longest_in(network: SignedNetwork) -> int:
+    """How long a path may be: 10 edges, 4 in a network of more than 2,000 edges."""
+    return LONGEST if len(network.edges) <= LARGE else LONGEST_IN_LARGE
 
 
 def solve(

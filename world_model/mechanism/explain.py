@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from ..errors import BadInput
 from ..network import Edge, SignedNetwork
 from .alternatives import SOLUTIONS, Ensemble, near_optimal, path_to
-from .cascade import LAMBDA, LONGEST, Cascade, Observed, Problem, solve
+from .cascade import LAMBDA, Cascade, Observed, Problem, longest_in, solve
 from .controls import DRAWS, LEVEL, Control, controls
 from .evidence import observe
 from .explanation import (
@@ -34,7 +34,7 @@ def explain(
     dose: float | None = None,
     time_h: float | None = None,
     penalty: float = LAMBDA,
-    longest: int = LONGEST,
+    longest: int | None = None,
     draws: int = DRAWS,
     solutions: int = SOLUTIONS,
     level: float = LEVEL,
@@ -60,7 +60,7 @@ def explain(
             f"No readout lies on the network {network.name!r}", why=f"{len(changes)} were given",
             cure="Give a network with their genes, or readout names of the table",
         )  # fmt: skip
-    problem = Problem(network, dict(inputs), observed, penalty, longest, frozenset(forbidden))
+    problem = Problem(network, dict(inputs), observed, penalty, longest or longest_in(network), frozenset(forbidden))
     best = solve(problem, time_limit_s=time_limit_s)
     found = near_optimal(problem, best, n=solutions, time_limit_s=time_limit_s, seed=seed) if best.score > 0 else None
     nulls = (
