@@ -51,11 +51,11 @@ class HitCampaign:
         self._name, self._seed = policy, seed
         self._policy, self._rng = POLICIES[policy](), np.random.default_rng(seed)
 
-    def fresh(self) -> HitCampaign:
-        """The same campaign with nothing measured."""
+    def fresh(self, seed: int | None = None) -> HitCampaign:
+        """The same campaign with nothing measured, on another seed where one is given."""
         empty = np.zeros(0)
         view = replace(self.view, measured=np.zeros(0, np.intp), score=empty, hit=empty)
-        return HitCampaign(view, self.kind, self.prior, self._name, self._seed)
+        return HitCampaign(view, self.kind, self.prior, self._name, self._seed if seed is None else seed)
 
     @classmethod
     def begin(

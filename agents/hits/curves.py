@@ -60,19 +60,23 @@ def play(campaign: HitCampaign, oracle: Measured, rounds: int, batch: int, arm: 
     return Played(np.array(share), tuple(history))
 
 
-def draw(path: Path, arms: Mapping[str, Played], chance: float) -> None:
-    """Rounds against the share of hits found, as PNG. chance: share of the pool measured a round."""
+def draw(path: Path, arms: Mapping[str, Sequence[Played]], chance: float) -> None:
+    """Rounds against the share of hits found, as PNG: mean over repeats, band from the least to the most.
+
+    chance: share of the pool measured a round.
+    """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     with mpl.rc_context({"font.size": 9}):
         figure = Figure(figsize=(5.2, 3.4), layout="constrained")
         axes = figure.add_subplot()
-        rounds = np.arange(0, 1 + max(len(p.share) for p in arms.values()))
+        rounds = np.arange(1 + max(len(p.share) for many in arms.values() for p in many))
         axes.plot(rounds, 100 * np.minimum(rounds * chance, 1.0), color="black", ls=":", lw=1, label="chance")
-        for name, played in arms.items():
-            y = 100 * np.concatenate([[0.0], played.share])
-            axes.plot(rounds[: len(y)], y, color=COLOUR[name], marker="o", ms=3.5, lw=1.6, label=LABEL[name])
+        for name, many in arms.items():
+            y = 100 * np.array([np.concatenate([[0.0], p.share]) for p in many])
+            axes.plot(rounds, y.mean(axis=0), color=COLOUR[name], marker="o", ms=3.5, lw=1.6, label=LABEL[name])
+            axes.fill_between(rounds, y.min(axis=0), y.max(axis=0), color=COLOUR[name], alpha=0.18, lw=0)
         axes.set(xlabel="round", ylabel="hits found, % of all", ylim=(0, None), xticks=rounds)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)

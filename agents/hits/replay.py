@@ -19,6 +19,7 @@ from .policies import POLICIES
 from .view import HitView
 
 Arm = Literal["true", "permuted", "no_feedback"]
+ARMS: tuple[Arm, ...] = ("true", "permuted", "no_feedback")
 
 
 @dataclass(frozen=True)

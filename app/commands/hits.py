@@ -12,7 +12,7 @@ from ..console import Progress, emit, say, table
 from ..options import DEFAULT_WORKSPACE, Json, Workspace
 
 if TYPE_CHECKING:
-    from ...agents.hits.campaign import Proposal
+    from ...agents.hits.campaign import HitCampaign, Proposal
     from ...agents.hits.files import Measured
 
 SHOWN = 10  # proposals on the screen; the CSV has all
@@ -33,6 +33,7 @@ def hits(
     side: Annotated[str, typer.Option(metavar="both|up|down", help="On which side of zero hits lie.")] = "both",
     rounds: Annotated[int, typer.Option(min=1, max=100, help="Rounds against the oracle.")] = 5,
     batch: Annotated[int, typer.Option(min=1, max=20_000, help="Members a round.")] = 128,
+    repeats: Annotated[int, typer.Option(min=1, max=100, help="Replays of each arm, on other seeds.")] = 1,
     kind: Annotated[str, typer.Option(metavar="auto|gene|compound", help="What the pool holds.")] = "auto",
     policy: Annotated[str, typer.Option(metavar="NAME", help="How to choose: ours, thompson, ucb, random, …")] = "ours",
     noise_sd: Annotated[
@@ -82,7 +83,7 @@ def hits(
             names, question, folder, kind=None if kind == "auto" else kind, policy=policy, seed=seed  # type: ignore[arg-type]
         )  # fmt: skip
         if oracle is not None and told is not None:
-            _replay(campaign, told, rounds, batch, out, progress, as_json)
+            _replay(campaign, told, rounds, batch, repeats, out, progress, as_json)
             return
         if told is not None:
             campaign.learn(told.rows, told.score, told.hit)
@@ -113,33 +114,39 @@ def hits(
 
 
 def _replay(
-    campaign: Any, told: Measured, rounds: int, batch: int, out: Path, progress: Callable[[str], None], as_json: bool
-) -> None:
-    from ...agents.hits.curves import draw, play
+    campaign: HitCampaign, told: Measured, rounds: int, batch: int, repeats: int, out: Path,
+    progress: Callable[[str], None], as_json: bool,
+) -> None:  # fmt: skip
+    import numpy as np
 
-    arms = {}
-    for arm in ("true", "permuted", "no_feedback"):
+    from ...agents.hits.curves import Played, draw, play
+    from ...agents.hits.replay import ARMS
+
+    arms: dict[str, list[Played]] = {}
+    for arm in ARMS:
         progress(f"replaying {rounds} rounds of {batch}, arm {arm}")
-        arms[arm] = play(campaign.fresh(), told, rounds, batch, arm)
+        arms[arm] = [play(campaign.fresh(s), told, rounds, batch, arm, seed=s) for s in range(repeats)]
     history, picture = out / "history.csv", out / "curves.png"
-    arms["true"].write(history, campaign.view.features.names)
+    arms["true"][0].write(history, campaign.view.features.names)
     draw(picture, arms, batch / len(told.rows))
+    share = {arm: np.mean([p.share for p in many], axis=0) for arm, many in arms.items()}
     facts: dict[str, Any] = {
         "kind": campaign.kind, "pool": len(told.rows), "hits": int(told.hit.sum()), "concepts": campaign.concepts,
-        "share_found": {arm: [round(float(v), 6) for v in play_.share] for arm, play_ in arms.items()},
+        "repeats": repeats, "share_found": {arm: [round(float(v), 6) for v in values] for arm, values in share.items()},
         "history": str(history), "curves": str(picture),
     }  # fmt: skip
     if as_json:
         emit(facts)
         return
     _understood(campaign.concepts)
-    table(("Round", *arms), [(i + 1, *(f"{a.share[i]:.1%}" for a in arms.values())) for i in range(rounds)],
+    table(("Round", *(a.replace("_", " ") for a in arms)),
+          [(i + 1, *(f"{values[i]:.1%}" for values in share.values())) for i in range(rounds)],
           title="Share of all hits found")  # fmt: skip
     say(f"History: {history}\nCurves: {picture}")
 
 
 def _stake(
-    campaign: Any, names: Sequence[str], question: str, proposals: Sequence[Proposal], told: Measured | None,
+    campaign: HitCampaign, names: Sequence[str], question: str, proposals: Sequence[Proposal], told: Measured | None,
     terms: tuple[float, float, str], workspace: Path,
 ) -> dict[str, Any]:  # fmt: skip
     """Judge the claims whose results came back, then stake those of the new batch."""
