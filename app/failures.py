@@ -25,7 +25,7 @@ from .console import clean
 from .options import DEFAULT_WORKSPACE
 
 GROUPS = ("campaign", "claims", "data", "model")  # commands with commands
-COMMANDS = ("ask", "review", "predict", "eval", "doctor")
+COMMANDS = ("ask", "review", "predict", "explain", "eval", "doctor")
 
 
 class Guarded(TyperGroup):
