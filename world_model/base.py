@@ -3,6 +3,7 @@
 Every base of a training row leaves that row's own reading out, so that it errs there as it would on a new one:
 
 * ``additive``: a combination is the sum of its singles (same context, dose and time)
+* ``dose curve``: between the neighbouring doses of the same series (context, perturbation, time; see ``dosecurve``)
 * ``condition mean``: the same perturbation, dose and time in the other contexts
 * ``context mean``: the other perturbations in this context (same dose and time where there are any)
 * ``train mean``: everything measured
@@ -18,10 +19,12 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from .coding import Coded, Coder, Grouping
+from .coding import LEAST_DOSE, Coded, Coder, Grouping
+from .dosecurve import curve, fading, neighbours
 from .rows import Array, Codes, parts
 
-BASES = ("additive", "condition mean", "context mean", "train mean")
+BASES = ("additive", "dose curve", "condition mean", "context mean", "train mean")
+SERIES = ("context", "perturbation", "time_h")
 CELL = ("perturbation", "dose", "time_h")
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -35,10 +38,15 @@ class BaseValues:
 
 @dataclass(frozen=True)
 class Query:
-    """Conditions to predict, coded; combinations: row -> the training rows of each of its singles."""
+    """Conditions to predict, coded; combinations: row -> the training rows of each of its singles.
+
+    dose, dose_place: (q,) log10 of it (NaN = none), and where it stands among the training doses.
+    """
 
     coded: Coded
     combinations: dict[int, list[Codes]]
+    dose: Array
+    dose_place: Codes
 
     def __len__(self) -> int:
         return len(self.coded["context"])
@@ -46,7 +54,7 @@ class Query:
     def take(self, index: Codes) -> Query:
         place = {int(row): i for i, row in enumerate(index)}
         few = {place[q]: rows for q, rows in self.combinations.items() if q in place}
-        return Query({c: v[index] for c, v in self.coded.items()}, few)
+        return Query({c: v[index] for c, v in self.coded.items()}, few, self.dose[index], self.dose_place[index])
 
 
 class Bases:
@@ -58,7 +66,9 @@ class Bases:
 
     def query(self, conditions: pd.DataFrame) -> Query:
         coded = self.coder.codes(conditions)
-        return Query(coded, self._combinations(conditions["perturbation"].to_numpy(object), coded))
+        dose = np.log10(np.maximum(conditions["dose"].to_numpy(np.float64), LEAST_DOSE))
+        combinations = self._combinations(conditions["perturbation"].to_numpy(object), coded)
+        return Query(coded, combinations, dose, self.coder.dose_place(conditions))
 
     @cached_property
     def own(self) -> Query:
@@ -117,6 +127,8 @@ class BaseSums:
         self._seen = np.isfinite(kept).astype(np.float64)
         self._filled = np.where(self._seen > 0, kept, 0.0)
         self._sums: dict[tuple[str, ...], Sums] = {}
+        self._fading: tuple[float, float] | None = None
+        self._cell_mean: Array = kept[:0]
 
     def by(self, *columns: str) -> Sums:
         if columns not in self._sums:
@@ -129,6 +141,7 @@ class BaseSums:
         far = self._without(query, ("context",), ("context", "perturbation"))
         found = {
             "additive": self._additive(query),
+            "dose curve": self._dose_curve(query),
             "condition mean": self._without(query, CELL, (*CELL, "context")),
             "context mean": np.where(np.isfinite(near), near, far),
             "train mean": np.broadcast_to(self._mean, (len(query), self._kept.shape[1])).copy(),
@@ -145,6 +158,20 @@ class BaseSums:
     def _mean(self) -> Array:
         n = self._seen.sum(axis=0)
         return np.asarray(self._filled.sum(axis=0) / np.where(n > 0, n, np.nan))
+
+    def _dose_curve(self, query: Query) -> Array:
+        cells = self.by(*SERIES, "dose")
+        levels = self._coder.levels
+        series, code = np.divmod(cells.group.keys, len(levels))
+        full = np.flatnonzero(cells.n[:-1].any(axis=1))
+        asked = self._coder.grouping(*SERIES)
+        place = asked.of(query.coded)
+        known = np.where(place >= 0, asked.keys[place], -1)
+        near = neighbours(known, query.dose_place, query.dose, series, 2 * code + 1, full)
+        if self._fading is None:
+            self._cell_mean = cells.s / np.where(cells.n > 0, cells.n, np.nan)
+            self._fading = fading(self._cell_mean, series, levels[code], full)
+        return curve(near, self._cell_mean, levels[code], self._fading)
 
     def _additive(self, query: Query) -> Array:
         out = np.full((len(query), self._kept.shape[1]), np.nan)

@@ -64,6 +64,17 @@ class Coder:
         """Code of a missing dose, -1 where every training row has one."""
         return int(self._known["dose"].get_indexer(pd.Index([MISSING]))[0])
 
+    @cached_property
+    def levels(self) -> Array:
+        """log10 of the training doses in the order of their codes; NaN = none."""
+        known = self._known["dose"].to_numpy(np.float64)
+        return np.where(known == MISSING, np.nan, np.log10(np.maximum(known, LEAST_DOSE)))
+
+    def dose_place(self, conditions: pd.DataFrame) -> Codes:
+        """2 code + 1 for a dose of the training rows, an even number between its neighbours for another."""
+        known, asked = self._known["dose"].to_numpy(np.float64), _plain(conditions, "dose")
+        return np.searchsorted(known, asked, "left") + np.searchsorted(known, asked, "right")
+
     def grouping(self, *columns: str) -> Grouping:
         if columns not in self._groupings:
             radix = tuple(len(self._known[c]) for c in columns)
@@ -73,6 +84,7 @@ class Coder:
         return self._groupings[columns]
 
 
+LEAST_DOSE = 1e-4  # on the log scale, for a dose of zero
 MISSING = -1.0  # stands for no dose or time: none is negative
 
 

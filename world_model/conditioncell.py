@@ -22,7 +22,7 @@ from .priors import Priors
 from .residual import EXACT_ROWS, Kept, Residual
 from .rows import Array, Codes, Rows, parts
 from .scales import noise_levels, spread
-from .trust import grouped_folds, measure
+from .trust import end_folds, grouped_folds, measure
 from .uncertainty import Reproducibility, reproducibility
 
 if TYPE_CHECKING:
@@ -38,13 +38,15 @@ NOVELTY = {
     "new context": ("context",),
     "new combination": ("context", "perturbation"),
     "new perturbation": ("perturbation",),
+    "new lower dose": ("dose",),  # than any in training
+    "new higher dose": ("dose",),
     "new dose": ("dose",),
     "new time": ("perturbation", "time_h"),
     "new condition": ("perturbation", "dose", "time_h"),
     "known elsewhere": ("context", "perturbation", "dose", "time_h"),
 }
 # the context mean stands alone: the train mean's residual knows contexts too
-WITH_RESIDUAL = ("additive", "condition mean", "train mean")
+WITH_RESIDUAL = ("additive", "dose curve", "condition mean", "train mean")
 FOLDS, MANY_FOLDS = 8, 3  # held out of eight: all of them, or three where there are more than ``EXACT_ROWS`` conditions
 MOST_ROWS, LEAST_ROWS, TIE = 64_000, 4, 1.1
 
@@ -211,6 +213,8 @@ class ConditionCell:
             wanted = combination
         elif novelty == "new perturbation":
             wanted = ~combination
+        if novelty in ("new lower dose", "new higher dose"):
+            return end_folds(self.bases.coder, upper=novelty == "new higher dose")
         keys = self.bases.coder.grouping(*columns).train
         return grouped_folds(keys, np.flatnonzero(wanted), FOLDS, self.seed)
 
@@ -224,10 +228,17 @@ class ConditionCell:
     def _novelty(self, query: Query, conditions: pd.DataFrame) -> Codes:
         """(n,) place in ``NOVELTY`` of the first way that fits."""
         single = np.array([len(parts(p)) <= 1 for p in conditions["perturbation"]])
+        levels = self.bases.coder.levels
         out = np.full(len(conditions), len(NOVELTY) - 1, dtype=np.intp)
         for i, (name, columns) in reversed(list(enumerate(NOVELTY.items()))):
             new = self.bases.coder.grouping(*columns).of(query.coded) < 0
-            out[new & ~single if name == "new combination" else new] = i
+            if name == "new combination":
+                new &= ~single
+            elif name == "new lower dose":
+                new &= query.dose < np.nanmin(levels, initial=np.inf)
+            elif name == "new higher dose":
+                new &= query.dose > np.nanmax(levels, initial=-np.inf)
+            out[new] = i
         return out
 
     def answer(self, conditions: pd.DataFrame, context: Context | None, *, single: bool = False) -> Answer:

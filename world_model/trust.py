@@ -9,6 +9,7 @@ import numpy as np
 
 from .answer import Trust
 from .base import BASES, Bases
+from .coding import Coder
 from .rows import Array, Codes, Rows
 from .scales import spread
 from .uncertainty import readout_weights, shrinkage, widening
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from .residual import Residual
 
+LEAST_LEVELS = 4  # doses, to measure what is said beyond the last one
 Held = tuple[Array, Array, Array]  # wanted, offered, sd of the held rows of one fold
 
 
@@ -31,6 +33,16 @@ def grouped_folds(keys: Codes, wanted: Codes, most: int, seed: int) -> list[Code
     number = min(most, len(values))
     fold = order[place.reshape(-1)] % number
     return [np.sort(wanted[fold == k]) for k in range(number)]
+
+
+def end_folds(coder: Coder, *, upper: bool) -> list[Codes]:
+    """The rows of the lowest (or highest) dose, and of the two lowest; [] with fewer than ``LEAST_LEVELS`` doses."""
+    dose = coder.levels[coder.train["dose"]]
+    levels = np.unique(dose[np.isfinite(dose)])
+    if len(levels) < LEAST_LEVELS:
+        return []
+    ends = (levels[-1], levels[-2]) if upper else (levels[0], levels[1])
+    return [np.flatnonzero(dose >= end if upper else dose <= end) for end in ends]
 
 
 def measure(

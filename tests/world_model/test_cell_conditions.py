@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from cytocrux.world_model.base import BaseModel
+from cytocrux.world_model.base import BaseModel, Bases
 from cytocrux.world_model.cell import VirtualCell, arm_conditions
 from cytocrux.world_model.conditioncell import ConditionCell
 from cytocrux.world_model.data.conditions import ConditionTable
@@ -257,6 +257,46 @@ def test_bases_leave_the_rows_own_reading_out() -> None:
         delta, np.full((5, 1), 0.5), np.array([True, False, True, True, True])
     )
     assert masked["condition mean"].mean[0, 0] == 8.0
+
+
+def test_the_dose_curve_interpolates_and_fades() -> None:
+    """Changes of dose^0.5: ratio 10^0.5 a decade below; the lowest dose is told from the next ones."""
+    doses = (0.01, 0.1, 1.0, 10.0)
+    rows = [("A", p, d) for p in ("x", "y", "z", "v") for d in doses]
+    conditions = tidy(pd.DataFrame(rows, columns=["context", "perturbation", "dose"]).assign(time_h=1.0))
+    size = {"x": 1.0, "y": -2.0, "z": 3.0, "v": 1.0}
+    delta = np.array([[size[p] * d**0.5] for _, p, d in rows])
+    mask = np.ones(16, dtype=bool)
+    mask[[0, 5]] = False  # x at its lowest, y at 0.1
+    values = Bases(conditions).sums(delta, mask).values(Bases(conditions).own)["dose curve"].mean[:, 0]
+    assert values[0] == pytest.approx(delta[0, 0], rel=0.02)  # faded from 0.1, its own reading unseen
+    assert values[5] == pytest.approx((delta[4, 0] + delta[6, 0]) / 2)  # halfway on the log scale
+    assert values[1] == pytest.approx(delta[2, 0] * 10**-0.5, rel=0.02)  # x has nothing below 0.1 any more
+    assert values[3] == pytest.approx(1.5 * delta[2, 0])  # above: the ratio is bounded
+    asked = pd.DataFrame({"context": "A", "perturbation": ["x", "x", "w", "x"], "dose": [10**-2.5, 3.0, 1.0, np.nan]})
+    bases = Bases(conditions)
+    told = bases.sums(delta).values(bases.query(tidy(asked.assign(time_h=1.0))))["dose curve"].mean[:, 0]
+    assert told[0] == pytest.approx(10**-1.25, rel=0.02)
+    between = np.log10(3.0)
+    assert told[1] == pytest.approx((1 - between) * 1.0 + between * 10**0.5)
+    assert np.isnan(told[2:]).all()
+
+
+def test_a_lower_dose_than_any_is_told_apart_and_fades() -> None:
+    conditions, clean, noisy = dose_response()
+    lowest = (conditions["dose"] == 0.01).to_numpy()
+    wide = conditions[~lowest].copy()
+    extra = conditions[lowest].assign(dose=100.0)
+    train = pd.concat([wide, extra], ignore_index=True)
+    delta = np.vstack([noisy[~lowest], clean[lowest] * (100 / 100.1) / (0.01 / 0.11)])
+    cell = VirtualCell.fit(make_table(train, delta, 0.1), compound_classes=CLASSES)
+    assert isinstance(cell.engine, ConditionCell)
+    told = cell.predict(conditions[lowest])
+    assert set(cell.engine.novelty(tidy(conditions[lowest]))) == {"new lower dose"}
+    assert set(cell.engine.novelty(tidy(conditions[lowest].assign(dose=1000.0)))) == {"new higher dose"}
+    # the next dose's change, taken as it is, would err by far more
+    next_one = clean[(conditions["dose"] == 0.1).to_numpy()]
+    assert np.mean((told.mean - clean[lowest]) ** 2) < 0.5 * np.mean((next_one - clean[lowest]) ** 2)
 
 
 @pytest.fixture(scope="module")
