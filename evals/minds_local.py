@@ -141,6 +141,6 @@ def _hits(url: str, data_dir: Path) -> Iterator[Result]:
                  bar="counted", note="; ".join(r.reason[:120] for r in records if r.fallback))  # fmt: skip
     yield Result(name="hits_verdicts_that_differ", value=differ, n=len(both), unit="genes", bar="0",
                  passed=differ == 0 < len(both), note="genes that both minds' campaigns measured")  # fmt: skip
-    own = {"built-in mind": float(found["builtin"].share[-1])}
+    own: dict[str, float | None] = {"built-in mind": float(found["builtin"].share[-1])}
     share, n = float(found["local"].share[-1]), int(screen.hit.sum())
     yield Result(name="hits_share_found", value=share, n=n, unit="of hits", baselines=own, bar="reported")
