@@ -113,7 +113,7 @@ def run_splits(
 
 
 def cell_says(data: GeneData, split: GeneSplit) -> tuple[dict[str, Array], Array]:
-    """The virtual cell with and without the prior features; sd (asked, genes) of what a measurement may show."""
+    """The virtual cell with, without and with shuffled prior features; sd (asked, genes) of a measurement around it."""
     from ..world_model.cell import VirtualCell
 
     at = {n: i for i, n in enumerate(data.names)}
@@ -121,9 +121,26 @@ def cell_says(data: GeneData, split: GeneSplit) -> tuple[dict[str, Array], Array
     asked = data.here.subset(np.array([at[n] for n in split.asked]))
     plain = VirtualCell.fit(train, seed=split.seed)
     cell = VirtualCell.fit(train, perturbation_features=data.priors, seed=split.seed)
+    wrong = VirtualCell.fit(train, perturbation_features=shuffled(data.priors, split.seed), seed=split.seed)
     told = cell.predict(asked.conditions)
     spread = np.hypot(told.epistemic, np.sqrt(cell.noise_factor) * asked.se)
-    return {CELL: told.mean, "cell without priors": plain.predict(asked.conditions).mean}, spread
+    others = {"cell without priors": plain, "cell with shuffled priors": wrong}
+    return {CELL: told.mean, **{name: c.predict(asked.conditions).mean for name, c in others.items()}}, spread
+
+
+def shuffled(priors: Mapping[str, pd.DataFrame | SignedNetwork], seed: int) -> dict[str, pd.DataFrame | SignedNetwork]:
+    """The same features under exchanged gene names: what they seem to teach then is chance."""
+    import pandas as pd
+
+    rng, out = np.random.default_rng(seed), dict(priors)
+    for name, prior in priors.items():
+        if isinstance(prior, pd.DataFrame):
+            out[name] = prior.set_axis(rng.permutation(prior.index.to_numpy()), axis=0)
+        else:
+            other = dict(zip(prior.nodes, map(str, rng.permutation(list(prior.nodes))), strict=True))
+            edges = ((other[e.source], other[e.target], e.sign) for e in prior.edges)
+            out[name] = type(prior).of(f"{prior.name}, shuffled", edges)
+    return out
 
 
 def figures(runs: Runs, question: str, bars: Mapping[str, Bar]) -> list[Result]:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from ..world_model.errors import DataUnavailable
 from ..world_model.rows import Array
-from .gene_bench import QUESTIONS, SEEDS, GeneData, better_than, figures, load_genes, run_splits
-from .gene_splits import GeneSplit
-from .peers.exchange import PEERS, VARIABLE, Outcome, Peer, fit, home, python_of
+from .gene_bench import CELL, QUESTIONS, SEEDS, GeneData, better_than, cell_says, figures, load_genes, run_splits
+from .gene_splits import GeneSplit, gene_split
+from .peers.exchange import ORACLE, PEERS, VARIABLE, Outcome, Peer, fit, home, python_of
+from .peers.oracle import worst_difference
 from .results import Result
 from .scores import figure
 
@@ -45,7 +46,19 @@ def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
     names = [p.name for p in ready]
     found = [r for q in QUESTIONS if runs[q] for r in figures(runs, q, better_than(names, q))]
     costs = [cost for p in ready for cost in _costs(p, outcomes[p.name], data)]
-    return [*found, *costs, *absent]
+    return [*found, *costs, *absent, *_oracle(data, folder)]
+
+
+def _oracle(data: GeneData, folder: Path) -> list[Result]:
+    """How far our scores of one prediction are from cell-eval's."""
+    python = python_of(ORACLE, folder)
+    if python is None:
+        return [Result(name="cell_eval_max_diff", value=None, note=HOW)]
+    split = gene_split(data.names, 0)
+    told, _ = cell_says(data, split)
+    worst = worst_difference(python, data.cells, split.asked, told[CELL])
+    note = "Pearson delta, MSE and discrimination of the cell's predictions, ours against cell-eval 0.8.2"
+    return [figure("cell_eval_max_diff", [worst], unit="", bar="< 1e-6", passed=worst < 1e-6, note=note)]
 
 
 def _costs(peer: Peer, outcomes: list[Outcome], data: GeneData) -> list[Result]:

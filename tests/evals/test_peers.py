@@ -17,11 +17,13 @@ from cytocrux.evals.gene_plain import all_scores, plain_methods
 from cytocrux.evals.gene_splits import gene_split
 from cytocrux.evals.peers import install
 from cytocrux.evals.peers.biolord_fit import jaccard, vectors
-from cytocrux.evals.peers.exchange import VARIABLE, Peer, fit, home, training_cells
+from cytocrux.evals.peers.exchange import ORACLE, VARIABLE, Peer, fit, home, python_of, training_cells
 from cytocrux.evals.peers.gears_fit import graph, label, terms_by_gene
+from cytocrux.evals.peers.oracle import worst_difference
 from cytocrux.world_model.cell import VirtualCell
 from cytocrux.world_model.data.conditions import ConditionTable
 from cytocrux.world_model.errors import BadInput, CytocruxError
+from cytocrux.world_model.network import SignedNetwork
 from cytocrux.world_model.rows import parts
 
 NAMES = ["A", "B", "C", "D", "E", "F", "A+B", "C+D", "E+X", "B+F"]
@@ -121,6 +123,17 @@ def test_install_refuses_what_it_does_not_know(capsys: pytest.CaptureFixture[str
     assert not list(tmp_path.iterdir())
 
 
+def test_live_cell_eval_agrees() -> None:
+    folder = home()
+    python = None if folder is None else python_of(ORACLE, folder)
+    if python is None:
+        pytest.skip(f"cell-eval is not installed in a folder that {VARIABLE} names")
+    rng, data = np.random.default_rng(5), cells()
+    data.X = sparse.csr_matrix(np.abs(rng.normal(1.0, 0.3, size=data.shape)) + 0.25)
+    asked = ["B", "A+B", "A", "E+X", "C"]
+    assert worst_difference(python, data, asked, rng.normal(0, 0.5, size=(5, 8))) < 1e-6
+
+
 def test_halves_share_no_cell_and_no_control() -> None:
     data = cells()
     X = np.zeros((len(data), len(data)))
@@ -186,6 +199,17 @@ def test_the_cell_is_fitted_on_training_conditions_only(monkeypatch: pytest.Monk
     for taught in seen:
         assert set(taught.conditions["perturbation"]) == set(split.train)
         assert {w for row in taught.wells for w in row} == {f"well of {name}" for name in split.train}
+
+
+def test_shuffled_priors_keep_everything_but_the_names() -> None:
+    frame = pd.DataFrame(np.arange(8.0).reshape(4, 2), index=list("ABCD"))
+    network = SignedNetwork.of("n", [("A", "B", 1), ("B", "C", -1), ("C", "D", 1)])
+    found = gene_bench.shuffled({"f": frame, "n": network}, 1)
+    other, wires = found["f"], found["n"]
+    assert isinstance(other, pd.DataFrame) and isinstance(wires, SignedNetwork)
+    assert np.array_equal(other.to_numpy(), frame.to_numpy()) and sorted(other.index) == sorted(frame.index)
+    assert list(other.index) != list(frame.index) and wires.nodes == network.nodes
+    assert {e.key for e in wires.edges} != {e.key for e in network.edges} and len(wires.edges) == 3
 
 
 def test_what_the_peers_are_told_of_genes(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_pairs_are_not_worse_than_additive_and_noise_makes_it_abstain(kit: Path)
     assert centred.baselines["context mean"] == 0.0
     assert 0.6 < (doubles.baselines["split-half"] or 0.0) < 1.0
     unseen = results["norman_unseen_centred_pearson"]
-    assert {"train mean", "context mean", "linear", "split-half", "cell without priors"} <= set(unseen.baselines)
+    assert {"train mean", "context mean", "linear", "split-half", "cell with shuffled priors"} <= set(unseen.baselines)
     assert "additive" not in unseen.baselines and results["coverage90_norman_unseen"].value is not None
     assert (
         results["mcfaline_abstains"].passed and "cannot tell perturbations apart" in results["mcfaline_abstains"].note
