@@ -11,6 +11,7 @@ from .commands import (
     campaign,
     claims,
     data,
+    dock,
     doctor,
     evals,
     exchange,
@@ -21,6 +22,7 @@ from .commands import (
     notes,
     predict,
     review,
+    structure,
 )
 from .failures import Guarded
 
@@ -65,6 +67,8 @@ app.add_typer(exchange.index, name="index")
 app.add_typer(data.app, name="data")
 app.add_typer(notes.app, name="notes")
 app.command("explain")(explain.explain)
+app.command("dock")(dock.dock)
+app.add_typer(structure.app, name="structure")
 app.command("mcp")(mcp.mcp)
 app.command("eval")(evals.evaluate)
 app.command("doctor")(doctor.doctor)

@@ -22,7 +22,7 @@ NEAR, SEED, STRAINED = 2.0, 42, 20
 
 
 def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
-    """All figures (about 25 minutes on one core; fast: three ligands each). Raises DataUnavailable without the extras."""
+    """All figures (about 25 minutes on one core; fast: three ligands each); "not measured" without the extras."""
     from ..world_model.errors import DataUnavailable
 
     if data_dir is None or not (data_dir / "structure" / "plb").is_dir():
@@ -100,13 +100,13 @@ def poses(folder: Path, most: int | None) -> list[Result]:
         Result(
             name="tyk2_posebusters", value=float(np.mean(valid)), sd=_binomial(valid), n=len(valid), unit="of poses",
                bar=">= .95", passed=bool(np.mean(valid) >= 0.95)),
-        Result(name="tyk2_seconds_per_ligand", value=float(np.median(seconds)), sd=float(np.std(seconds)), n=n, unit="s",
-               note="median; one thread; depends on what else runs"),
+        Result(name="tyk2_seconds_per_ligand", value=float(np.median(seconds)), sd=float(np.std(seconds)), n=n,
+               unit="s",               note="median; one thread; depends on what else runs"),
     ]  # fmt: skip
 
 
 def score_rank(folder: Path) -> list[Result]:
-    """Spearman of affinity with Vina's score on the given poses (after local relaxation), beside counting heavy atoms."""
+    """Spearman of affinity with Vina's score on the given poses (locally relaxed), beside counting heavy atoms."""
     from ..tools.molecules import docking, prepare
     from ..tools.molecules.ranking import judge
     from ..world_model.errors import BadInput
@@ -132,7 +132,8 @@ def score_rank(folder: Path) -> list[Result]:
     return [
         Result(
             name=f"score_rank_{folder.name}", value=ranking.by_score, n=ranking.n, unit="Spearman",
-            baselines={"heavy atoms": ranking.by_size}, bar="abstains where counting atoms ranks as well", passed=honest,
+            baselines={"heavy atoms": ranking.by_size}, passed=honest,
+            bar="abstains where counting atoms ranks as well",
             note=f"difference 90% {low:.2f} to {high:.2f}; {lost} ligands left out; "
             + (f"abstains: {ranking.abstains}" if ranking.abstains else "may rank"),
         )
@@ -166,12 +167,12 @@ def strain_agreement(root: Path, most: int) -> list[Result]:
         draws.append(spearmanr(gfn2[pick], ani[pick]).statistic)
     return [
         Result(
-            name="strain_ani_vs_gfn2", value=float(spearmanr(gfn2, ani).statistic), sd=float(np.nanstd(draws)), n=len(gap),
-            unit="Spearman",
+            name="strain_ani_vs_gfn2", value=float(spearmanr(gfn2, ani).statistic), sd=float(np.nanstd(draws)),
+            n=len(gap),            unit="Spearman",
             baselines={"mean |difference|, kcal/mol": float(gap.mean()),
                                         "GFN2 median": float(np.median(gfn2)), "ANI-2x median": float(np.median(ani))},
             bar="a figure, offline", passed=len(gap) >= most,
-            note=f"neutral ligands; gas phase against ALPB water; {unfinished} of {2 * len(gap)} relaxations stopped early",
+            note=f"neutral ligands; gas phase against ALPB water; {unfinished} of {2 * len(gap)} stopped early",
         )
     ]  # fmt: skip
 

@@ -55,8 +55,8 @@ class Docked:
 
 
 def dock(
-    receptor: Receptor, ligand: Any, box: Box, *, seed: int = 42, poses: int = POSES, exhaustiveness: int = EXHAUSTIVENESS,
-    cpu: int = 1,
+    receptor: Receptor, ligand: Any, box: Box, *, seed: int = 42, poses: int = POSES,
+    exhaustiveness: int = EXHAUSTIVENESS,    cpu: int = 1,
 ) -> Docked:  # fmt: skip
     """Dock a ligand (RDKit, hydrogens, one conformer). Equal for equal seed, whatever the number of threads.
 

@@ -43,7 +43,7 @@ def strain(
     posed: Any, *, method: Method = "gfn2", conformers: int = CONFORMERS, relaxed: int = RELAXED, steps: int = STEPS,
     seed: int = 0,
 ) -> Strain:  # fmt: skip
-    """posed: RDKit molecule with hydrogens and one conformer. Raises BadInput, or DataUnavailable without the method."""
+    """posed: RDKit molecule with hydrogens and one conformer. Raises BadInput, DataUnavailable."""
     numbers, bound = _atoms(posed)
     if method == "ani2x":
         from .ani import Ani

@@ -17,7 +17,7 @@ AFFINITY_NOTE = (
 
 
 class Affinity(Frozen):
-    """Boltz-2's word on a binder. log10_ic50_uM: lower binds stronger; pic50 = 6 - that; probability: is it a binder."""
+    """Boltz-2's word on a binder. log10_ic50_uM: low = strong; pic50 = 6 - that; probability: does it bind."""
 
     log10_ic50_uM: float
     probability: float = Field(ge=0, le=1)
@@ -29,7 +29,7 @@ class Affinity(Frozen):
 
 
 class Predicted(Frozen):
-    """A predicted complex. ``pair_iptm[i][j]``: confidence in chain j's place seen from chain i; None = not reported."""
+    """A predicted complex. ``pair_iptm[i][j]``: confidence in j's place seen from i; None = not reported."""
 
     program: str
     structure: Path | None

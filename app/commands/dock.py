@@ -1,0 +1,128 @@
+"""``cytocrux dock``: poses of a ligand in a receptor, checked, to look at; the score is never an affinity."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..console import Progress, emit, say, table
+from ..options import DEFAULT_WORKSPACE, Json, Workspace
+
+if TYPE_CHECKING:
+    from ...tools.molecules.checks import Contact, Validity
+    from ...tools.molecules.docking import Box, Docked
+
+
+def dock(
+    receptor: Annotated[Path, typer.Option(metavar="FILE", help="Protein with hydrogens: .pdb or .cif.")],
+    ligand: Annotated[str, typer.Option(metavar="SMILES|FILE.sdf", help="The ligand.")],
+    box_from: Annotated[
+        Path | None, typer.Option(metavar="FILE.sdf", help="Dock around this reference ligand.")
+    ] = None,
+    box: Annotated[
+        str | None, typer.Option(metavar="X,Y,Z,SX,SY,SZ", help="Or: centre and edge lengths, angstrom.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal poses.")] = 42,
+    exhaustiveness: Annotated[int, typer.Option(min=1, max=64, help="More searches harder, and longer.")] = 8,
+    strain: Annotated[
+        bool, typer.Option("--strain", help="Also the strain of the best valid pose (GFN2-xTB).")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write poses.sdf and poses.html here.")] = None,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    as_json: Json = False,
+) -> None:
+    """Dock a ligand; every pose is checked (PoseBusters) and its contacts are listed (ProLIF)."""
+    from ...tools.molecules import checks, docking, prepare
+    from ...tools.molecules.viewer import page
+
+    folder = out or workspace / "docking"
+    where = _box(box_from, box)
+    with Progress(quiet=as_json) as progress:
+        progress("preparing receptor and ligand")
+        protein = prepare.receptor(receptor, folder)
+        mol = prepare.ligand(ligand, seed=seed)
+        progress("docking (about half a minute)")
+        docked = docking.dock(protein, mol, where, seed=seed, exhaustiveness=exhaustiveness)
+        progress("checking poses")
+        fine, touched = checks.validity(docked, protein), checks.contacts(docked, protein)
+        strained = _strain(docked, fine) if strain else None
+    rows = [_row(i, docked, v, c) for i, (v, c) in enumerate(zip(fine, touched, strict=True))]
+    docking.write_poses(docked, folder / "poses.sdf")
+    (folder / "poses.html").write_text(page(docked, protein, _html(rows)), encoding="utf-8")
+    if as_json:
+        emit(
+            {"ligand": docked.ligand, "heavy_atoms": docked.heavy_atoms, "note": docked.note, "poses": rows,
+             "strain_kcal_mol": strained, "provenance": docked.provenance, "receptor_notes": list(protein.notes),
+             "files": [str(folder / "poses.sdf"), str(folder / "poses.html")]}
+        )  # fmt: skip
+        return
+    shown = [
+        (r["pose"], r["score"], "yes" if r["valid"] else ", ".join(r["failed"]), ", ".join(r["hydrogen_bonds"]))
+        for r in rows
+    ]
+    table(("Pose", "Score", "Physically valid", "Hydrogen bonds"), shown, wide=("Physically valid", "Hydrogen bonds"))
+    say(f"{docked.heavy_atoms} heavy atoms. {docked.note}.")
+    if strained is not None:
+        say(f"Strain of the best valid pose: {strained:.1f} kcal/mol (GFN2-xTB, ALPB water).")
+    say(f"Written: {folder / 'poses.sdf'}, {folder / 'poses.html'}")
+
+
+def _box(reference: Path | None, given: str | None) -> Box:
+    from ...tools.molecules.docking import Box
+    from ...tools.molecules.prepare import read_sdf
+    from ...world_model.errors import BadInput
+
+    if (reference is None) == (given is None):
+        raise BadInput("Where to dock is not clear", cure="Give either --box-from LIGAND.sdf or --box X,Y,Z,SX,SY,SZ")
+    if reference is not None:
+        found = read_sdf(reference)
+        if not found:
+            raise BadInput(f"{reference.name} holds no ligand that can be read")
+        return Box.around(found[0])
+    try:
+        x, y, z, a, b, c = (float(v) for v in str(given).split(","))
+    except ValueError as error:
+        raise BadInput(f"--box {given} cannot be read", cure="Six numbers: X,Y,Z,SX,SY,SZ") from error
+    return Box((x, y, z), (a, b, c))
+
+
+def _row(i: int, docked: Docked, fine: Validity, touched: tuple[Contact, ...]) -> dict[str, Any]:
+    bonds = [
+        f"{c.residue} ({'donor' if c.kind == 'HBDonor' else 'acceptor'})" for c in touched if c.kind.startswith("HB")
+    ]
+    return {
+        "pose": i + 1,
+        "score": round(docked.scores[i], 2),
+        "valid": fine.valid,
+        "failed": list(fine.failed),
+        "hydrogen_bonds": bonds,
+        "contacts": sorted({c.residue for c in touched}),
+    }
+
+
+def _strain(docked: Docked, fine: list[Validity]) -> float | None:
+    """Of the first valid pose; None where no pose is valid."""
+    from rdkit import Chem
+
+    from ...tools.molecules.strain import strain
+
+    best = next((i for i, v in enumerate(fine) if v.valid), None)
+    if best is None:
+        return None
+    one = Chem.Mol(docked.pose)
+    keep = docked.pose.GetConformers()[best]
+    one.RemoveAllConformers()
+    one.AddConformer(keep, assignId=True)
+    return strain(one).strain
+
+
+def _html(rows: list[dict[str, Any]]) -> str:
+    cells = "".join(
+        f"<tr><td>{r['pose']}<td>{r['score']}<td>{'yes' if r['valid'] else html.escape(', '.join(r['failed']))}"
+        f"<td>{html.escape(', '.join(r['hydrogen_bonds']) or '-')}<td>{html.escape(', '.join(r['contacts']))}"
+        for r in rows
+    )
+    return f"<table><tr><th>Pose<th>Score<th>Valid<th>Hydrogen bonds<th>Residues touched{cells}</table>"
