@@ -86,7 +86,9 @@ class Session:
         hazards.require_release(hazards.in_text(self.spec.question), self.spec.released)
         hazards.require_release(hazards.in_dataset(self.dataset), self.spec.released)
         briefing = self.briefing()
-        if self.spec.llm is None:
+        if self.spec.llm is not None:
+            _ = self.spec.llm.models  # a role that there is not is found before anything is recorded
+        else:
             goal = self.builtin.understand(self.spec.question, briefing)
             open_study(self.dataset, with_patient(goal, self.patient, self.dataset), self.spec.seed)
 

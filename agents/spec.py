@@ -51,7 +51,9 @@ class LLMSpec(Frozen):
                 raise BadInput(f"Unknown setting {name!r} of the language model", cure=f"use {known}")
             values[name] = value
         try:
-            return cls.model_validate({"url": url, "model": model, **values})
+            found = cls.model_validate({"url": url, "model": model, **values})
+            _ = found.models  # a role that there is not is found here
+            return found
         except ValidationError as error:
             first = error.errors()[0]
             raise BadInput(f"The setting {first['loc'][0]} cannot be used", why=first["msg"]) from None

@@ -106,7 +106,10 @@ class LLMClient:
 
     @property
     def name(self) -> str:
-        return self.model_for("default")
+        """The default model's, or the first one's."""
+        if isinstance(self.models, str):
+            return self.models
+        return self.models.get("default") or next(iter(self.models.values()))
 
     def model_for(self, role: str) -> str:
         """The model that answers for a role. Raises BadInput where neither it nor "default" is set."""

@@ -47,7 +47,8 @@ class LLMCrew:
     def __init__(self, session: Session, mind: LLMMind, builtin: BuiltinCrew, *, tool_calls: int) -> None:
         self.s, self.mind, self.builtin, self.tools = session, mind, builtin, builtin.tools
         self.tool_calls = tool_calls
-        self.words = Vocabulary(session.briefing(), mind.genes)
+        self.briefing = session.briefing()
+        self.words = Vocabulary(self.briefing, mind.genes)
 
     @property
     def name(self) -> str:
@@ -240,7 +241,7 @@ class LLMCrew:
 
     def _names(self) -> list[str]:
         names = list(self.s.goal.candidates) or list(self.words.perturbations.known)
-        return one_of_each_class(names, self.s.briefing())[: most(MOST_NAMES, self.mind.brief)]
+        return one_of_each_class(names, self.briefing)[: most(MOST_NAMES, self.mind.brief)]
 
     def _labels(self, drafts: Sequence[Hypothesis]) -> dict[str, Line]:
         own = dict.fromkeys(Line.of(h) for h in drafts if h.origin == self.name)

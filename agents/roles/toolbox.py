@@ -150,19 +150,23 @@ class Toolbox:
 
     def strongest(self, perturbations: tuple[str, ...]) -> Arm | None:
         """The fresh arm where an effect should be largest: the highest dose, then the latest time; None without one."""
-        name = "+".join(sorted(perturbations))
-        arms = [a for a in self.fresh if a[0] == name]
-        return max(arms, key=lambda a: (a[1] or 0.0, a[2] or 0.0)) if arms else None
+        return self._look()[2].get("+".join(sorted(perturbations)))
 
     @property
     def fresh(self) -> dict[Arm, int]:
         """Arm -> wells in the goal's context that this ledger has not revealed."""
-        head = self.s.ledger.head()[0]
-        if self._fresh is None or self._fresh[0] != head:
-            self._fresh = (head, self._count())
-        return self._fresh[1]
+        return self._look()[1]
 
-    _fresh: tuple[int, dict[Arm, int]] | None = None
+    _seen: tuple[int, dict[Arm, int], dict[str, Arm]] | None = None
+
+    def _look(self) -> tuple[int, dict[Arm, int], dict[str, Arm]]:
+        """(head, fresh wells of each arm, strongest arm of each perturbation); counted again when the ledger grew."""
+        head = self.s.ledger.head()[0]
+        if self._seen is None or self._seen[0] != head:
+            fresh = self._count()
+            ranked = sorted(fresh, key=lambda a: (a[1] or 0.0, a[2] or 0.0))
+            self._seen = (head, fresh, {a[0]: a for a in ranked})
+        return self._seen
 
     def _count(self) -> dict[Arm, int]:
         seen = {w for e in self.s.ledger.events(kind="wells_revealed") for w in e.payload["wells"]}

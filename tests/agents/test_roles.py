@@ -242,7 +242,7 @@ def test_a_model_a_role() -> None:
     assert LLMSpec(url="http://x", model="one").models == "one"
     for wrong in ("default=a,cook=b", "sceptic=large"):
         with pytest.raises(BadInput, match="role"):
-            _ = LLMSpec(url="http://x", model=wrong).models
+            LLMSpec.of("http://x", wrong, "")
     told = LLMSpec.of("http://x", "m", "brief=true,requests_per_minute=20,stream=1")
     assert (told.brief, told.requests_per_minute, told.stream) == (True, 20, True)
     for bad in ("colour=red", "rounds=99", "url=http://evil"):
