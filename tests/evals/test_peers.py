@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import anndata
@@ -202,14 +203,15 @@ def test_the_cell_is_fitted_on_training_conditions_only(monkeypatch: pytest.Monk
 
 
 def test_shuffled_priors_keep_everything_but_the_names() -> None:
-    frame = pd.DataFrame(np.arange(8.0).reshape(4, 2), index=list("ABCD"))
-    network = SignedNetwork.of("n", [("A", "B", 1), ("B", "C", -1), ("C", "D", 1)])
+    genes = [f"g{i}" for i in range(20)]
+    frame = pd.DataFrame(np.arange(40.0).reshape(20, 2), index=genes)
+    network = SignedNetwork.of("n", [(a, b, 1) for a, b in pairwise(genes)])
     found = gene_bench.shuffled({"f": frame, "n": network}, 1)
     other, wires = found["f"], found["n"]
     assert isinstance(other, pd.DataFrame) and isinstance(wires, SignedNetwork)
     assert np.array_equal(other.to_numpy(), frame.to_numpy()) and sorted(other.index) == sorted(frame.index)
     assert list(other.index) != list(frame.index) and wires.nodes == network.nodes
-    assert {e.key for e in wires.edges} != {e.key for e in network.edges} and len(wires.edges) == 3
+    assert {e.key for e in wires.edges} != {e.key for e in network.edges} and len(wires.edges) == 19
 
 
 def test_what_the_peers_are_told_of_genes(tmp_path: Path) -> None:
