@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..evals.scores import coverage90, pearson, r2
 from ..world_model.base import BaseModel
-from ..world_model.rows import Array, Rows
+from ..world_model.rows import Array, Codes, Rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +23,7 @@ CELL = "cell"
 BASELINES = {"mean": "train mean", "context mean": "context mean", "condition mean": "condition mean",
              "additive": "additive"}  # fmt: skip
 RESAMPLES = 2000
+LEAST = 0.01  # share of the entries from which on a plain method is shown
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def hold_out(cell: VirtualCell, train: Rows, test: ConditionTable) -> HeldOut:
     for name, base in BASELINES.items():
         said = bases[base].mean[:, keep]
         own = np.isfinite(said)
-        if own.any():
+        if own.mean() > LEAST:
             told[name], applies[name] = np.where(own, said, centre), float(own.mean())
     se = np.nan_to_num(test.se[:, at])
     sd = np.hypot(answer.epistemic[:, keep], np.sqrt(cell.noise_factor) * se)
@@ -86,9 +87,8 @@ def by_split(
     out = []
     parts = folds(table.conditions, split, n=n, seed=seed)
     for i, fold in enumerate(parts):
-        say(
-            f"{split}: fold {i + 1} of {len(parts)}, {len(fold.train):,} conditions teach, {len(fold.test):,} are held out"
-        )
+        counts = f"{len(fold.train):,} conditions teach, {len(fold.test):,} are held out"
+        say(f"{split}: fold {i + 1} of {len(parts)}, {counts}")
         train = table.subset(fold.train)
         out.append(hold_out(fit(train), Rows.of(train), table.subset(fold.test)))
     return out
@@ -110,34 +110,57 @@ def compare(first: HeldOut, second: HeldOut, method: str = CELL, *, seed: int = 
     """Paired differences of the scores on the same conditions; what was resampled, and how many of them there are.
 
     Percentile bootstrap (Efron 1979): whole clusters are drawn, the contexts where there are eight or more, else the
-    perturbations, else single conditions, since conditions of one cluster err together.
+    perturbations, else single conditions, since conditions of one cluster err together. Both methods are scored on
+    the entries that both have.
     """
     cluster, word = _clusters(first.conditions)
-    names = ("pearson", "centred", "r2", "rmse")
-    a, b = first.scores(CELL), second.scores(method)
-    rng = np.random.default_rng(seed)
-    members = [np.flatnonzero(cluster == c) for c in range(int(cluster.max()) + 1)]
-    drawn = []
-    for _ in range(RESAMPLES if len(cluster) * first.measured.shape[1] < 2e5 else RESAMPLES // 5):
-        rows = np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
-        left, right = _take(first, rows).scores(CELL), _take(second, rows).scores(method)
-        drawn.append([right[n] - left[n] for n in names])
-    spread = np.array(drawn)
-    low, high = (np.nanquantile(spread, q, axis=0) for q in (0.025, 0.975))
-    found = [Difference(n, a[n], b[n], b[n] - a[n], float(low[i]), float(high[i])) for i, n in enumerate(names)]
-    return found, word, len(members)
+    k = int(cluster.max()) + 1
+    both = np.isfinite(first.told[CELL]) & np.isfinite(second.told[method]) & np.isfinite(first.measured)
+    sums = [_sums(first, CELL, cluster, k, both), _sums(second, method, cluster, k, both)]
+    drawn = np.random.default_rng(seed).multinomial(k, np.full(k, 1 / k), size=RESAMPLES).astype(np.float64)
+    whole = [_scores(s.sum(axis=0)) for s in sums]
+    spread = [_scores(drawn @ s) for s in sums]
+    found = []
+    for name in whole[0]:
+        a, b = float(whole[0][name]), float(whole[1][name])
+        low, high = np.nanquantile(spread[1][name] - spread[0][name], [0.025, 0.975])
+        found.append(Difference(name, a, b, b - a, float(low), float(high)))
+    return found, word, k
 
 
-def _clusters(conditions: pd.DataFrame) -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], str]:
+def _sums(held: HeldOut, method: str, cluster: Codes, k: int, use: np.ndarray[Any, np.dtype[np.bool_]]) -> Array:
+    """(k, 11) sums over the entries of each cluster: all that the scores are made of."""
+    said, measured = held.told[method], held.measured
+    p, m = said - held.centre, measured - held.centre
+    parts = (np.ones_like(said), said, measured, said**2, measured**2, said * measured, p, m, p**2, m**2, p * m)
+    out = np.zeros((k, len(parts)))
+    for column, values in enumerate(parts):
+        out[:, column] = np.bincount(cluster, weights=np.where(use, values, 0.0).sum(axis=1), minlength=k)
+    return out
+
+
+def _scores(sums: Array) -> dict[str, Array]:
+    """pearson, centred, r2 and rmse from sums (..., 11); the same figures as ``HeldOut.scores``."""
+    n, p, m, pp, mm, pm, cp, cm, cpp, cmm, cpm = np.moveaxis(sums, -1, 0)
+    left = np.maximum(pp + mm - 2 * pm, 0.0)
+    return {
+        "pearson": _correlation(n, p, m, pp, mm, pm),
+        "centred": _correlation(n, cp, cm, cpp, cmm, cpm),
+        "r2": 1.0 - left / (mm - m**2 / n),
+        "rmse": np.sqrt(left / n),
+    }
+
+
+def _correlation(n: Array, p: Array, m: Array, pp: Array, mm: Array, pm: Array) -> Array:
+    var_p, var_m = pp - p**2 / n, mm - m**2 / n
+    flat = (var_p <= 1e-12 * np.maximum(pp, 1e-300)) | (var_m <= 1e-12 * np.maximum(mm, 1e-300))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(flat, np.nan, (pm - p * m / n) / np.sqrt(np.where(flat, 1.0, var_p * var_m))))
+
+
+def _clusters(conditions: pd.DataFrame) -> tuple[Codes, str]:
     for column, word in (("context", "contexts"), ("perturbation", "perturbations")):
         codes, names = np.unique(conditions[column].astype(str), return_inverse=True)[::-1]
         if len(names) >= 8:
             return np.asarray(codes, dtype=np.intp), word
     return np.arange(len(conditions), dtype=np.intp), "conditions"
-
-
-def _take(held: HeldOut, rows: np.ndarray[tuple[int], np.dtype[np.intp]]) -> HeldOut:
-    return HeldOut(
-        held.conditions, held.readouts, held.measured[rows], {m: v[rows] for m, v in held.told.items()},
-        held.sd[rows], held.centre, held.applies,
-    )  # fmt: skip

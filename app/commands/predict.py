@@ -62,7 +62,8 @@ def predict(
         fitted = obtain(data, model, workspace=workspace, device=device, seed=seed, say=progress)
         cell = fitted.cell
         keep = _readouts(readout, cell.readouts)
-        resolved = resolve(asked, cell.rows.conditions, allow_new=allow_new)
+        spelled = fitted.dataset.contexts if fitted.dataset else ()
+        resolved = resolve(asked, cell.rows.conditions, allow_new=allow_new, contexts_too=spelled)
         progress(f"predicting {len(resolved.conditions):,} conditions")
         told = cell.predict(resolved.conditions)
         written = [str(out)] if out is not None else []
@@ -137,9 +138,10 @@ def _show(told: CellPrediction, fitted: Fitted, keep: list[int]) -> None:
             say(f"  The cell abstains: {told.reason[i]}")
         mean, sd = told.mean[i, keep], told.epistemic[i, keep]
         order = np.argsort(-np.abs(np.nan_to_num(mean)))[:SHOWN]
+        low, high = mean - 1.645 * sd, mean + 1.645 * sd
         rows = [
             (
-                told.readouts[keep[j]], f"{mean[j]:+.2f}", f"{mean[j] - 1.645 * sd[j]:+.2f} to {mean[j] + 1.645 * sd[j]:+.2f}",
+                told.readouts[keep[j]], f"{mean[j]:+.2f}", f"{low[j]:+.2f} to {high[j]:+.2f}",
                 f"{told.aleatoric[i, keep[j]]:.2f}", units[keep[j]],
             )
             if np.isfinite(mean[j]) else (told.readouts[keep[j]], None, None, None, units[keep[j]])

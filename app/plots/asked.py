@@ -84,10 +84,10 @@ def _draw(
         Course(name, x, mean[:, at], sd[:, at], wells.along(group.axis, group.context, name, group.fixed, at), span)
         for name, x, mean, sd, span in lines
     ]
-    of = " and ".join(group.names) if len(group.names) < 3 else f"{len(group.names)} perturbations"
+    of = " and ".join(filter(None, [", ".join(group.names[:-1]), group.names[-1]]))
     held = "" if np.isnan(group.fixed) else f" at {group.fixed:g} {'h' if group.axis == 'dose' else 'µM'}"
     found = any(len(x) for course in courses for x, _ in course.wells)
-    points = wells.legend if found else f"Nothing was measured{held}: there are no points."
+    points = wells.legend if found else "No wells of these conditions were measured."
     note = (
         f"Line: the cell; band: 90 % interval of the condition's true change; broken: outside the {group.axis}s "
         f"it was trained on. {points}"
@@ -95,7 +95,7 @@ def _draw(
     return draw_courses(
         courses, [told.readouts[j] for j in at], [fitted.units()[j] for j in at], axis=group.axis,
         title=f"{of} in {group.context}{held}", note=note,
-        path=folder / f"{group.axis}_{safe_name(f'{of} {group.context}{held}')}.png",
+        path=folder / f"{group.axis}_{safe_name(f'{of} in {group.context}{held}')}.png",
     )  # fmt: skip
 
 

@@ -63,7 +63,12 @@ def _panel(axes: Any, courses: Sequence[Course], j: int, axis: str) -> None:
     for i, course in enumerate(courses):
         colour = COLOURS[i % len(COLOURS)]
         mean, half = course.mean[:, j], Z90 * course.sd[:, j]
-        axes.fill_between(course.x, mean - half, mean + half, color=colour, alpha=0.15, lw=0, zorder=2)
+        crowd = len(courses) > 2
+        axes.fill_between(
+            course.x, mean - half, mean + half, color=colour, alpha=0.07 if crowd else 0.15, lw=0, zorder=2
+        )
+        for edge in (mean - half, mean + half):
+            axes.plot(course.x, edge, color=colour, lw=0.7 if crowd else 0.4, alpha=0.55, zorder=2)
         axes.plot(course.x, mean, color=colour, lw=1.1, ls=(0, (2, 2)), zorder=3)
         low, high = course.trained
         inside = (course.x >= low * 0.999) & (course.x <= high * 1.001)

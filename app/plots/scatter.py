@@ -40,7 +40,13 @@ def draw_predicted(parts: Sequence[HeldOut], *, title: str, path: Path) -> Path:
         axes.set_aspect("equal")
         text = f"Pearson {pearson(said, measured):.2f}\nR² {r2(said, measured):.2f}"
         axes.text(0.03, 0.97, text, transform=axes.transAxes, va="top", fontsize=9.5, linespacing=1.35)
-        inset = axes.inset_axes((0.66, 0.07, 0.31, 0.31))
+        from matplotlib.patches import Rectangle
+
+        box = Rectangle(
+            (0.585, 0.012), 0.405, 0.425, transform=axes.transAxes, color="white", alpha=0.9, lw=0, zorder=3
+        )
+        axes.add_patch(box)
+        inset = axes.inset_axes((0.66, 0.075, 0.31, 0.31), zorder=4)
         _calibration(inset, [("", _observed(measured, said, sd))], small=True)
     return path
 

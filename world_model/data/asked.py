@@ -94,20 +94,24 @@ def to_conditions(raw: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def resolve(conditions: pd.DataFrame, known: pd.DataFrame, *, allow_new: bool = False) -> Asked:
+def resolve(
+    conditions: pd.DataFrame, known: pd.DataFrame, *, allow_new: bool = False, contexts_too: Iterable[str] = ()
+) -> Asked:
     """The names brought to those of the training conditions ``known``; kind filled in from there where it is open.
 
     Case, spaces and hyphens are forgiven, and so is a compound's other name. A context nobody has seen is kept, and
     noted with the names near it. Raises BadInput with near names for a perturbation that was never measured and of
-    which nothing is known, unless ``allow_new``.
+    which nothing is known, unless ``allow_new``. contexts_too: spellings of contexts that other data hold.
     """
     notes: list[str] = []
     out = conditions.copy()
     contexts = sorted(set(known["context"].astype(str)))
     singles = sorted({part for name in known["perturbation"].astype(str) for part in name.split("+")})
     of_context = _resolved(out["context"].unique(), contexts)
+    elsewhere = sorted(set(contexts_too) - set(contexts))
     for name, hit in of_context.items():
         if hit is None:
+            of_context[name] = _resolved([name], elsewhere)[name]
             near = nearest(name, contexts)
             meant = f"; did you mean {', '.join(near)}?" if near else ""
             notes.append(f"{name} was never seen in training: it is answered as a new context{meant}")
