@@ -184,25 +184,25 @@ def _write(
             programme.row({column: 1.0, **dict.fromkeys(into.get(state, ()), -1.0)}, lower=0.0, upper=0.0)
         if state[1] > 0 and (state[0], -1) in x:
             programme.row({column: 1.0, x[state[0], -1]: 1.0}, upper=1.0)
-    ahead = _distances(inputs, _following(arcs))
+    ahead, before = _distances(inputs, _following(arcs)), _preceding(arcs)
+    ends = [(column, u, _end(u, e)) for column, (u, e) in zip(y, arcs, strict=True)]
     for state in sorted(states):
         if gains.get(state, 0.0) > 0 and state not in inputs:
-            _flow(programme, problem.longest, state, x[state], arcs, y, ahead, inputs)
+            behind = _distances([state], before)
+            way = [(c, u, v) for c, u, v in ends
+                   if u != state and v in behind and ahead[u] + 1 + behind[v] <= problem.longest]  # fmt: skip
+            _flow(programme, problem.longest, state, x[state], way, inputs)
     return programme, y
 
 
 def _flow(
-    programme: Programme, longest: int, goal: State, arrives: int, arcs: Sequence[tuple[State, Edge]],
-    used: Sequence[int], ahead: Mapping[State, int], inputs: Collection[State],
+    programme: Programme, longest: int, goal: State, arrives: int, way: Sequence[tuple[int, State, State]],
+    inputs: Collection[State],
 ) -> None:  # fmt: skip
-    """Columns and rows of the flow to one state; only edges on a path of at most ``longest`` edges carry it."""
-    behind = _distances([goal], _preceding(arcs))
+    """Columns and rows of the flow to one state. way: (column of the edge, from, to) of the edges that may carry it."""
     balance: dict[State, dict[int, float]] = {goal: {}}
     flow = []
-    for column, (u, e) in zip(used, arcs, strict=True):
-        v = _end(u, e)
-        if u == goal or v not in behind or ahead[u] + 1 + behind[v] > longest:
-            continue
+    for column, u, v in way:
         carried = programme.column(0.0, upper=1.0)
         flow.append(carried)
         programme.row({carried: 1.0, column: -1.0}, upper=0.0)

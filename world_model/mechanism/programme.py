@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import CytocruxError
 
 GAP = 1e-4  # relative; a solution within it counts as the optimum
+INTEGRAL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,13 @@ class Programme:
         solver.setOptionValue("random_seed", seed)
         solver.setOptionValue("mip_rel_gap", GAP)
         solver.setOptionValue("time_limit", float(time_limit_s))
-        solver.passModel(self._model(highspy))
+        model = self._model(highspy)
+        relaxed = self._relaxed(highspy, model, started)
+        if relaxed is not None:
+            return relaxed
+        model.integrality_ = [highspy.HighsVarType.kInteger if i else highspy.HighsVarType.kContinuous
+                              for i in self.integer]  # fmt: skip
+        solver.passModel(model)
         solver.run()
         status = solver.getModelStatus()
         info = solver.getInfo()
@@ -77,6 +84,22 @@ class Programme:
         values = list(solver.getSolution().col_value)
         return Answer(values, float(info.objective_function_value), bound, word, optimal, seconds)
 
+    def _relaxed(self, highspy: Any, model: Any, started: float) -> Answer | None:
+        """The linear relaxation, where its optimum is integral anyway (it often is, and costs a tenth); else None."""
+        solver: Any = highspy.Highs()
+        solver.setOptionValue("output_flag", False)
+        solver.setOptionValue("threads", 1)
+        solver.setOptionValue("time_limit", 5.0)
+        solver.passModel(model)
+        solver.run()
+        if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None
+        values = list(solver.getSolution().col_value)
+        if any(i and abs(v - round(v)) > INTEGRAL for v, i in zip(values, self.integer, strict=True)):
+            return None
+        score = float(solver.getInfo().objective_function_value)
+        return Answer(values, score, score, "optimal", True, time.perf_counter() - started)
+
     def _model(self, highspy: Any) -> Any:
         import numpy as np
 
@@ -90,6 +113,4 @@ class Programme:
         lp.a_matrix_.start_ = np.cumsum([0, *(len(terms) for terms, _, _ in self.rows)])
         lp.a_matrix_.index_ = np.array([i for terms, _, _ in self.rows for i in terms], dtype=np.int32)
         lp.a_matrix_.value_ = np.array([v for terms, _, _ in self.rows for v in terms.values()])
-        kinds = highspy.HighsVarType
-        lp.integrality_ = [kinds.kInteger if i else kinds.kContinuous for i in self.integer]
         return lp
