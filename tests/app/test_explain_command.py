@@ -19,10 +19,11 @@ CHANGED = {
     "pERK(T202/Y204)": -4.0, "pRSK(S380)": -1.5, "pS6(S235/236)": -2.0, "Bim": 1.2, "CyclinD1": -1.1,
     "pMEK(S217/221)": 0.9,
 }  # fmt: skip
-STILL = ("pAKT(S473)", "pAKT(T308)", "pmTOR(S2448)", "pSTAT3(Y705)", "pNFKB(S536)", "pP38(T180/Y182)",
-         "pJNK(T183/Y185)", "pAMPK(T172)", "pCHK1(S345)", "pCHK2(T68)", "pSrc(Y416)", "pHSP27(S82)", "pRb(S807/S811)", "p53",
-         "cPARP",
-         "pHER2(Y1248)", "pEGFR(Y1068)", "p4EBP1(S65)", "pBAD(S112)", "pYAP(S127)")  # fmt: skip
+STILL = (
+    "pAKT(S473)", "pAKT(T308)", "pmTOR(S2448)", "pSTAT3(Y705)", "pNFKB(S536)", "pP38(T180/Y182)", "pJNK(T183/Y185)",
+    "pAMPK(T172)", "pCHK1(S345)", "pCHK2(T68)", "pSrc(Y416)", "pHSP27(S82)", "pRb(S807/S811)", "p53", "cPARP",
+    "pHER2(Y1248)", "pEGFR(Y1068)", "p4EBP1(S65)", "pBAD(S112)", "pYAP(S127)",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
