@@ -63,7 +63,8 @@ def dock(
         (r["pose"], r["score"], "yes" if r["valid"] else ", ".join(r["failed"]), ", ".join(r["hydrogen_bonds"]))
         for r in rows
     ]
-    table(("Pose", "Score", "Physically valid", "Hydrogen bonds"), shown, wide=("Physically valid", "Hydrogen bonds"))
+    columns = ("Pose", "Score", "Physically valid", "Hydrogen bonds: the ligand")
+    table(columns, shown, wide=columns[2:])
     say(f"{docked.heavy_atoms} heavy atoms. {docked.note}.")
     if strained is not None:
         say(f"Strain of the best valid pose: {strained:.1f} kcal/mol (GFN2-xTB, ALPB water).")
@@ -90,9 +91,8 @@ def _box(reference: Path | None, given: str | None) -> Box:
 
 
 def _row(i: int, docked: Docked, fine: Validity, touched: tuple[Contact, ...]) -> dict[str, Any]:
-    bonds = [
-        f"{c.residue} ({'donor' if c.kind == 'HBDonor' else 'acceptor'})" for c in touched if c.kind.startswith("HB")
-    ]
+    acts = {"HBDonor": "donates to", "HBAcceptor": "accepts from"}
+    bonds = [f"{acts[c.kind]} {c.residue}" for c in touched if c.kind in acts]
     return {
         "pose": i + 1,
         "score": round(docked.scores[i], 2),

@@ -42,7 +42,10 @@ def predict(
     workspace: Workspace = DEFAULT_WORKSPACE,
     as_json: Json = False,
 ) -> None:
-    """Predict a complex with Boltz-2, by its own command or a NIM service. Nothing leaves this machine without --nim."""
+    """Predict a complex with Boltz-2, by its own command or a NIM service.
+
+    Nothing leaves this machine without --nim.
+    """
     from ...tools.structure import boltz, web
 
     job = boltz.Job(name, _pairs(protein, "--protein"), _pairs(ligand or [], "--ligand"), binder)

@@ -7,6 +7,7 @@ doi:10.1186/s13321-021-00548-6.
 from __future__ import annotations
 
 import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,9 @@ def contacts(docked: Docked, receptor: Receptor) -> list[tuple[Contact, ...]]:
     """What each pose touches."""
     from rdkit import Chem
 
-    prolif = need("prolif")
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda *_, **__: None  # a package below ProLIF warns on import, past any filter
+        prolif = need("prolif")
     protein = prolif.Molecule.from_rdkit(Chem.MolFromPDBFile(str(receptor.pdb), removeHs=False))
     fingerprint = prolif.Fingerprint()
     poses = [prolif.Molecule.from_rdkit(_single(docked.pose, c.GetId())) for c in docked.pose.GetConformers()]
