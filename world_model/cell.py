@@ -104,11 +104,13 @@ class VirtualCell:
             engine = PanelEngine.fit(rows, features, classes, similarity_tables(perturbation_features or {}))
         else:
             engine = ConditionCell.fit(rows, features, classes, perturbation_features, seed=seed, device=device)
-        return cls._sealed(rows, engine, seed, parent=None)
+        return cls._sealed(rows, engine, seed, rows.hashes(), parent=None)
 
     @classmethod
-    def _sealed(cls, rows: Rows, engine: ConditionCell | PanelEngine, seed: int, parent: str | None) -> VirtualCell:
-        manifest = tuple(sorted(rows.hashes()))
+    def _sealed(
+        cls, rows: Rows, engine: ConditionCell | PanelEngine, seed: int, hashes: Iterable[str], parent: str | None
+    ) -> VirtualCell:
+        manifest = tuple(sorted(hashes))
         training_hash = content_hash(list(manifest))
         named: list[Any] = [training_hash, type(engine).__name__, seed, parent]
         if isinstance(engine, ConditionCell) and parent is None:
@@ -217,7 +219,8 @@ class VirtualCell:
         """
         rows = self.rows.plus(Rows.of(table))
         new = rows.take(range(len(self.rows), len(rows)))
-        return self._sealed(rows, self.engine.update(new), self.seed, self.version)
+        hashes = (*self.manifest, *new.hashes())
+        return self._sealed(rows, self.engine.update(new), self.seed, hashes, self.version)
 
     def save(self, folder: Path) -> None:
         """Write the cell as arrays and JSON (no pickle)."""
