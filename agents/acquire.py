@@ -2,7 +2,8 @@
 
 Every policy sees the same options (claims still open, what is believed of each, what a look at it costs) and the same
 e-processes give the verdicts, so that policies differ by their choices alone. ``EPower`` is the system's own: value x
-useful growth of log10 e / new wells, summed over all claims that the wells would speak to. The others score a claim
+useful growth of log10 e, summed over all claims that an arm's wells would speak to, the batch chosen by worth per well
+with shared controls paid once (batches.py). The others score a claim
 for itself: expected improvement and probability of improvement (Jones 1998, doi:10.1023/A:1008306431147), upper
 confidence bound (Srinivas 2012, doi:10.1109/TIT.2011.2182033), Thompson sampling, entropy of the verdict (uncertainty
 sampling), largest sd, coreset (Sener & Savarese 2018, arXiv:1708.00489), random.
@@ -21,6 +22,7 @@ from scipy.special import ndtr
 
 from ..knowledge.claims import Batch, Belief, Claim, Prediction
 from ..knowledge.power import e_power
+from .batches import Item, choose_batch
 
 Floats = NDArray[np.float64]
 Arms = tuple[tuple[str, int], ...]  # (arm key, wells), sorted
@@ -30,8 +32,8 @@ Arms = tuple[tuple[str, int], ...]  # (arm key, wells), sorted
 class Option:
     """An open claim. wells: treated arm key -> new wells of the look; controls: control arm key -> wells that the
     look will have (new or shared) beyond those the claim has seen; cost: new treated wells; fee: control arm key -> new
-    control wells, which looks at other claims would share; number: its place in the pool; belief, sigma: of theta and of
-    a well, now."""
+    control wells, which looks at other claims would share; number: its place in the pool; belief, sigma: of theta and
+    of a well, now."""
 
     number: int
     claim: Claim
@@ -52,35 +54,46 @@ class Option:
 
 
 class Policy(Protocol):
-    """Scores options (larger = sooner), (n,). ``related``: correlation of the options' thetas, (n, n)."""
+    """Orders options, the first to be tested first. ``related``: correlation of their thetas, (n, n); room: wells that
+    it pays to look ahead to."""
 
     name: str
     sizes: tuple[int, ...]  # treated wells a first look may take
 
-    def scores(self, options: Sequence[Option], related: Floats, rng: np.random.Generator) -> Floats: ...
+    def order(self, options: Sequence[Option], related: Floats, rng: np.random.Generator, room: int) -> list[int]: ...
 
 
 @dataclass
 class EPower:
-    """Ours. Wells of an arm speak to every open claim on it, so its growth is summed over them (``name`` of the arm =
-    its treated arms); ``settle`` counts expected verdicts in place of growth."""
+    """Ours. Wells of an arm speak to every open claim on it, so what they teach is summed over these: growth of log10 e
+    up to the verdict, in units of the verdict's own log10 (1 / alpha), plus ``verdicts`` x the probability that the look
+    settles the claim (growth alone also counts steps that only more wells would complete)."""
 
     name: str = "e-power"
-    settle: bool = False
+    verdicts: float = 3.0
     draws: int = 32
     sizes: tuple[int, ...] = (2,)
 
     def __post_init__(self) -> None:
         self._known: dict[tuple[object, ...], float] = {}
 
-    def scores(self, options: Sequence[Option], related: Floats, rng: np.random.Generator) -> Floats:
+    def order(self, options: Sequence[Option], related: Floats, rng: np.random.Generator, room: int) -> list[int]:
         worth = [o.claim.value * self._growth(o) for o in options]
-        arms = [tuple(sorted(o.wells.items())) for o in options]
-        on_arm: dict[Arms, float] = {}
-        for arm, w in zip(arms, worth, strict=True):
-            on_arm[arm] = on_arm.get(arm, 0.0) + w
-        fees = _shared_fees(options, {a: on_arm[a] for a in arms})
-        return np.array([on_arm[a] / (o.cost + fee) for a, o, fee in zip(arms, options, fees, strict=True)])
+        looks: dict[Arms, list[int]] = {}
+        for i, o in enumerate(options):
+            looks.setdefault(tuple(sorted(o.wells.items())), []).append(i)
+        fees = {key: n for o in options for key, n in o.fee.items()}
+        items = [
+            Item(
+                sum(worth[i] for i in numbers), int(options[numbers[0]].cost),
+                tuple(sorted(options[numbers[0]].fee)), rival="+".join(k for k, _ in look),
+            )
+            for look, numbers in looks.items()
+        ]  # fmt: skip
+        batch = choose_batch(items, fees, room)
+        rest = sorted(set(range(len(items))) - set(batch.chosen), key=lambda k: -items[k].worth / items[k].own)
+        numbers_of = list(looks.values())
+        return [i for k in (*batch.chosen, *rest) for i in numbers_of[k]]
 
     def _growth(self, o: Option) -> float:
         """Expected growth of log10 e up to the verdict; remembered while nothing it rests on has changed."""
@@ -92,29 +105,9 @@ class EPower:
             wells = {**o.controls, **o.wells}
             told = e_power(o.claim, o.prediction, wells, o.batches, draws=self.draws, belief=o.belief, sigma=o.sigma)
             goal = -math.log10(o.prediction.alpha)
-            self._known[key] = told.prob_settled if self.settle else min(max(told.mean_log_e, 0.0), goal)
+            growth = min(max(told.mean_log_e, 0.0), goal) / goal
+            self._known[key] = growth + self.verdicts * told.prob_settled
         return self._known[key]
-
-
-def _shared_fees(options: Sequence[Option], worth: Mapping[Arms, float]) -> list[float]:
-    """Each option's part of the control wells it needs: the fee over as many of the best arms that need the same
-    controls as make worth / wells largest."""
-    sharing: dict[Arms, dict[Arms, float]] = {}
-    for o in options:
-        sharing.setdefault(tuple(sorted(o.fee.items())), {})[tuple(sorted(o.wells.items()))] = o.cost
-    part: dict[Arms, float] = {}
-    for fee, arms in sharing.items():
-        wells = float(sum(n for _, n in fee))
-        ranked: list[Arms] = []
-        taken: set[str] = set()
-        for arm in sorted(arms, key=lambda a: -worth[a] / arms[a]):  # one size of each arm
-            if not taken & {k for k, _ in arm}:
-                ranked.append(arm)
-                taken |= {k for k, _ in arm}
-        total = np.cumsum([worth[a] for a in ranked])
-        density = total / (wells + np.cumsum([arms[a] for a in ranked]))
-        part[fee] = wells / (int(np.argmax(density)) + 1)
-    return [part[tuple(sorted(o.fee.items()))] for o in options]
 
 
 @dataclass
@@ -124,7 +117,7 @@ class Simple:
     name: str
     sizes: tuple[int, ...] = (2,)
 
-    def scores(self, options: Sequence[Option], related: Floats, rng: np.random.Generator) -> Floats:
+    def order(self, options: Sequence[Option], related: Floats, rng: np.random.Generator, room: int) -> list[int]:
         mean, sd = np.array([o.toward for o in options]).T
         noise = rng.random(len(options)) * 1e-9  # ties fall at random
         z = mean / sd
@@ -142,7 +135,7 @@ class Simple:
             score = rng.normal(mean, sd)
         else:
             score = np.zeros(len(options))
-        return np.asarray(score + noise, float)
+        return [int(i) for i in np.argsort(-np.asarray(score + noise, float))]
 
 
 @dataclass
@@ -152,18 +145,14 @@ class Coreset:
     name: str = "coreset"
     sizes: tuple[int, ...] = (2,)
 
-    def scores(self, options: Sequence[Option], related: Floats, rng: np.random.Generator) -> Floats:
-        """Farthest-first order over the options, written as scores."""
-        n = len(options)
-        near = np.zeros(n)
-        score = np.zeros(n)
-        left = list(rng.permutation(n))
-        for rank in range(n):
-            best = min(left, key=lambda i: near[i])
-            score[best] = n - rank
-            near = np.maximum(near, related[best])
-            left.remove(best)
-        return score
+    def order(self, options: Sequence[Option], related: Floats, rng: np.random.Generator, room: int) -> list[int]:
+        near, order = np.zeros(len(options)), []
+        left = [int(i) for i in rng.permutation(len(options))]
+        while left:
+            order.append(min(left, key=lambda i: float(near[i])))
+            near = np.maximum(near, related[order[-1]])
+            left.remove(order[-1])
+        return order
 
 
 @dataclass
@@ -173,11 +162,12 @@ class Uniform:
     name: str = "uniform"
     sizes: tuple[int, ...] = (2,)
 
-    def scores(self, options: Sequence[Option], related: Floats, rng: np.random.Generator) -> Floats:
-        return -np.array([float(len(o.batches)) for o in options]) + rng.random(len(options)) * 0.5
+    def order(self, options: Sequence[Option], related: Floats, rng: np.random.Generator, room: int) -> list[int]:
+        seen = np.array([float(len(o.batches)) for o in options]) + rng.random(len(options)) * 0.5
+        return [int(i) for i in np.argsort(seen)]
 
 
 def policies() -> tuple[Policy, ...]:
     """Fresh ones, ours first."""
     names = ("uncertainty", "largest sd", "ucb", "ei", "hit", "thompson", "random")
-    return (EPower(), Uniform(), *(Simple(n) for n in names), Coreset())
+    return (EPower(), EPower("growth alone", verdicts=0.0), Uniform(), *(Simple(n) for n in names), Coreset())

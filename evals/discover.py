@@ -8,7 +8,14 @@ from pathlib import Path
 
 from .results import Result
 
-MODULES = ("discover_screens", "discover_perturbtrace", "discover_wells", "discover_goals")
+MODULES = (
+    "discover_screens",
+    "discover_perturbtrace",
+    "discover_wells",
+    "discover_truth",
+    "discover_design",
+    "discover_goals",
+)
 
 
 def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:

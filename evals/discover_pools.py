@@ -61,7 +61,7 @@ class Pool:
         return Pool(self.dataset, again, self.rows, self.classes, self.shared_controls)
 
     def wrong_by_unused(self) -> tuple[int, int]:
-        """(verdicts that the wells not revealed speak against, verdicts with such wells): an independent, noisy view."""
+        """(verdicts that unrevealed wells speak against, verdicts with such wells): an independent, noisy view."""
         wrong = seen = 0
         for c in self.candidates:
             arm = next(a for a in c.claim.contrast.arms if not a.is_control)
@@ -69,7 +69,7 @@ class Pool:
             if not c.verdict or start >= len(self.rows[arm.key()]):
                 continue
             rows = {a.key(): self.rows[a.key()][start if a == arm else 0 :] for a in c.claim.contrast.arms}
-            theta = _theta(self.dataset, c.claim, rows)
+            theta = _theta(self.dataset, c.claim.contrast, c.claim.readout.variable, rows)
             if np.isfinite(theta):
                 seen += 1
                 wrong += truth_of(c.claim, theta) == -c.verdict
@@ -80,32 +80,33 @@ def rppa_pool(dataset: Dataset, line: str, cell: VirtualCell, classes: Mapping[s
     """Treated against control, one protein, at least doubled or halved; direction either way."""
     arms = [a for a in arms_of(dataset, context=line) if not a.is_control]
     told = _predict(cell, arms)
-    size_of = zone("log2", "primary", 1.0)
     rng = np.random.default_rng([seed, 5])
-    rows = {
-        a.key(): rng.permutation(arm_rows(dataset.wells, a))
-        for arm in arms
-        for a in (arm, control_of(arm))
-    }  # fmt: skip
+    rows = {a.key(): rng.permutation(arm_rows(dataset.wells, a)) for arm in arms for a in (arm, control_of(arm))}
+    at = [dataset.readouts.index(v) for v in told.readouts]
+    x = np.asarray(dataset.wells.X)[:, at]
+    theta = np.array([_mean(x[rows[a.key()]]) - _mean(x[rows[control_of(a).key()]]) for a in arms])
+    theta[~np.isfinite(told.mean)] = np.nan
+    zone_of = zone("log2", "primary", 1.0)
     found = []
-    for i, arm in enumerate(arms):
-        for j, variable in enumerate(told.readouts):
-            for sign in (1, -1):
-                readout = Readout(modality="phosphoproteome", variable=variable)
-                theory = Belief(mean=float(told.mean[i, j]), sd=max(float(told.epistemic[i, j]), SD_FLOOR))
-                contrast = Contrast(terms=((1.0, arm), (-1.0, control_of(arm))))
-                sceptic = Belief(mean=0.0, sd=size_of.delta / 2)
-                noise = float(told.aleatoric[i, j])
-                found.append(
-                    _candidate(dataset, rows, contrast, readout, sign, size_of, theory, sceptic, ("pooled", noise))
-                )
-    return Pool(dataset, _mixture([c for c in found if c is not None], size, rng), rows, classes)
+    for i, j, sign, truth in _mixture(theta, zone_of, size, rng):
+        readout = Readout(modality="phosphoproteome", variable=told.readouts[j])
+        contrast = Contrast(terms=((1.0, arms[i]), (-1.0, control_of(arms[i]))))
+        theory = Belief(mean=float(told.mean[i, j]), sd=max(float(told.epistemic[i, j]), SD_FLOOR))
+        sceptic, claim = Belief(mean=0.0, sd=zone_of.delta / 2), _claim(contrast, readout, sign, zone_of)
+        test = registered(claim, theory, sceptic, "pooled", float(told.aleatoric[i, j]))
+        found.append(Candidate(claim, test, truth))
+    return Pool(dataset, found, rows, classes)
 
 
 def gdsc_pool(
-    dataset: Dataset, lines: Sequence[str], cell: VirtualCell, classes: Mapping[str, str], seed: int, size: int,
+    dataset: Dataset,
+    lines: Sequence[str],
+    cell: VirtualCell,
+    classes: Mapping[str, str],
+    seed: int,
+    size: int,
     train: np.ndarray,
-) -> Pool:  # fmt: skip
+) -> Pool:
     """Among the most sensitive (z <= -0.67) or the most resistant lines (z >= 0.67); drugs with two wells or more."""
     from ..world_model.data.gdsc import LN_IC50, drug_scale, replicate_noise
 
@@ -120,23 +121,19 @@ def gdsc_pool(
     rows = {a.key(): rng.permutation(arm_rows(dataset.wells, a)) for a in arms}
     arms = [a for a in arms if len(rows[a.key()]) >= 2]
     told = _predict(cell, arms)
-    mean, sd, _ = told.z()
     at = told.readouts.index(LN_IC50)
+    mean, sd, _ = (v[:, at] for v in told.z())
     readout = Readout(modality="viability", variable=LN_IC50, unit="ln uM")
-    found = []
-    for i, arm in enumerate(arms):
-        if not np.isfinite(mean[i, at]) or not np.isfinite(sd[i, at]):
-            continue
-        name = arm.perturbations[0].name
-        theory = Belief(mean=float(mean[i, at]), sd=max(float(sd[i, at]), SD_FLOOR))
-        contrast = Contrast(terms=((1.0, arm),), populations=populations[name])
-        for sign in (1, -1):
-            spec = ("known", noise.of(name))
-            sceptic = Belief(mean=0.0, sd=1.0)
-            found.append(
-                _candidate(dataset, rows, contrast, readout, sign, zone("z", "primary", 1.0), theory, sceptic, spec)
-            )
-    return Pool(dataset, _mixture([c for c in found if c is not None], size, rng), rows, classes)
+    contrasts = [Contrast(terms=((1.0, a),), populations=populations[a.perturbations[0].name]) for a in arms]
+    theta = np.array([_theta(dataset, c, LN_IC50, rows) for c in contrasts])
+    theta[~(np.isfinite(mean) & np.isfinite(sd))] = np.nan
+    zone_of, found = zone("z", "primary", 1.0), []
+    for i, _, sign, truth in _mixture(theta[:, None], zone_of, size, rng):
+        theory = Belief(mean=float(mean[i]), sd=max(float(sd[i]), SD_FLOOR))
+        claim = _claim(contrasts[i], readout, sign, zone_of)
+        spread = noise.of(arms[i].perturbations[0].name)
+        found.append(Candidate(claim, registered(claim, theory, Belief(mean=0.0, sd=1.0), "known", spread), truth))
+    return Pool(dataset, found, rows, classes)
 
 
 def truth_of(claim: Claim, theta: float) -> int:
@@ -156,51 +153,58 @@ def registered(
     )  # fmt: skip
 
 
-def _candidate(
-    dataset: Dataset, rows: Mapping[str, np.ndarray], contrast: Contrast, readout: Readout, sign: int,
-    size: tuple[float, float], theory: Belief, sceptic: Belief, test: tuple[str, float],
-) -> Candidate | None:  # fmt: skip
-    """None where an arm was never measured for this readout."""
-    claim = Claim(
+def _claim(contrast: Contrast, readout: Readout, sign: int, size: tuple[float, float]) -> Claim:
+    return Claim(
         sentence=f"{contrast.arms[0].label()} {'raises' if sign > 0 else 'lowers'} {readout.variable}",
-        kind="response", readout=readout, contrast=contrast, relation="ge" if sign > 0 else "le",
-        delta=sign * size[0], delta0=sign * size[1],
-    )  # fmt: skip
-    theta = _theta(dataset, claim, {a.key(): rows[a.key()] for a in contrast.arms})
-    if not np.isfinite(theta) or not np.isfinite(theory.mean) or not test[1] > 0:
-        return None
-    return Candidate(claim, registered(claim, theory, sceptic, *test), truth_of(claim, theta))
+        kind="response",
+        readout=readout,
+        contrast=contrast,
+        relation="ge" if sign > 0 else "le",
+        delta=sign * size[0],
+        delta0=sign * size[1],
+    )
 
 
-def _theta(dataset: Dataset, claim: Claim, rows: Mapping[str, np.ndarray]) -> float:
+def _mean(x: np.ndarray) -> np.ndarray:
+    """Mean of each column over its readings; NaN where there are fewer than two."""
+    n = np.isfinite(x).sum(axis=0)
+    return np.where(n >= 2, np.nansum(x, axis=0) / np.maximum(n, 1), np.nan)
+
+
+def _theta(dataset: Dataset, contrast: Contrast, variable: str, rows: Mapping[str, np.ndarray]) -> float:
     """The contrast of the means of these rows; NaN where one arm has no reading."""
-    at = dataset.readouts.index(claim.readout.variable)
-    blocks = dataset.wells.obs["batch"].astype(str).to_numpy()
+    at = dataset.readouts.index(variable)
+    blocks = dataset.wells.obs["batch"]
     total = 0.0
-    for weight, arm in claim.contrast.terms:
-        raw = [(float(dataset.wells.X[r, at]), blocks[r]) for r in rows[arm.key()]]
-        read = [v for x, b in raw if np.isfinite(x) for v in [claim.contrast.standardise(x, b)] if v is not None]
-        if len(read) < min(2, len(raw)):
-            return np.nan
+    for weight, arm in contrast.terms:
+        raw = [(float(dataset.wells.X[r, at]), str(blocks.iloc[r])) for r in rows[arm.key()]]
+        read = [v for x, b in raw if np.isfinite(x) for v in [contrast.standardise(x, b)] if v is not None]
         total += weight * float(np.mean(read)) if read else np.nan
     return total
 
 
-def _mixture(found: Sequence[Candidate], size: int, rng: np.random.Generator) -> list[Candidate]:
-    """``size`` of them in the stated shares, no arm and readout twice, in random order."""
-    chosen: list[Candidate] = []
-    used: set[tuple[str, str]] = set()
-    order = rng.permutation(len(found))
+def _mixture(
+    theta: np.ndarray, size: tuple[float, float], n: int, rng: np.random.Generator
+) -> list[tuple[int, int, int, int]]:
+    """n of (arm, readout, sign, truth) in the stated shares, no arm and readout twice, in random order."""
+    places = [(int(i), int(j)) for i, j in np.argwhere(np.isfinite(theta))]
+    drawn: list[tuple[int, int, int, int]] = []
+    used: set[tuple[int, int]] = set()
     for truth, share in SHARES.items():
-        wanted = round(share * size)
-        for i in order:
-            c = found[i]
-            key = (c.claim.contrast.arms[0].key(), c.claim.readout.variable)
-            if wanted and c.truth == truth and key not in used:
-                chosen.append(c)
-                used.add(key)
+        wanted = round(share * n)
+        for k in rng.permutation(len(places)):
+            if not wanted:
+                break
+            (i, j), sign = places[k], int(rng.choice([-1, 1]))
+            if (i, j) not in used and _label(sign * theta[i, j], size) == truth:
+                drawn.append((i, j, sign, truth))
+                used.add((i, j))
                 wanted -= 1
-    return [chosen[i] for i in rng.permutation(len(chosen))]
+    return [drawn[k] for k in rng.permutation(len(drawn))]
+
+
+def _label(value: float, size: tuple[float, float]) -> int:
+    return 1 if value >= size[0] else -1 if value <= size[1] else 0
 
 
 def _predict(cell: VirtualCell, arms: Sequence[Arm]):  # type: ignore[no-untyped-def]

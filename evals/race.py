@@ -22,6 +22,7 @@ from ..knowledge.claims import ArmSummary, Batch, Claim, Evidence, Prediction
 from ..knowledge.evalues import assess, e_threshold
 from ..world_model.vocabulary import Arm
 
+AHEAD = 3  # rounds, where control wells serve later rounds too
 NOISE_DF = 4.0  # how many degrees of freedom an earlier noise counts for
 LATER = (2,)  # treated wells of a look after the first
 Feedback = Literal["true", "permuted", "none"]
@@ -90,7 +91,7 @@ def race(
     watch: Callable[[int, int], None] | None = None,
 ) -> Trace:
     """Run until ``target`` verdicts, ``budget`` wells, or no open claim has wells left. A first
-    look takes one of the policy's sizes, fixed before the claim's own data, as the t form asks; later ones two wells."""
+    look takes one of the policy's sizes, fixed before the claim's own data, as the t form asks; later ones two."""
     belief = JointBelief([c.claim for c in pool], [c.prediction for c in pool], classes)
     related = correlation([c.claim for c in pool], classes or {})
     bank: dict[str, list[Reading]] = {}  # arm -> everything revealed
@@ -101,17 +102,23 @@ def race(
         if not options:
             break
         at = [o.number for o in options]
-        scores = policy.scores(options, related[np.ix_(at, at)], rng)
         room = per_round if budget is None else min(per_round, budget - spent)
-        wanted = _plan([options[i] for i in np.argsort(-scores)], pool, source, bank, room, controls)
+        ahead = AHEAD * room if source.shared_controls else room
+        order = policy.order(options, related[np.ix_(at, at)], rng, ahead)
+        wanted = _plan([options[i] for i in order], pool, source, bank, room, controls)
         if not wanted:
             break
-        found = source.draw(list(wanted.values()))
-        spent += sum(len(r) for r in found.values())
+        steps = [[w] for w in wanted.values()] if source.shared_controls else [list(wanted.values())]
+        fresh: dict[int, tuple[float, float]] = {}
         rounds += 1
-        for key, readings in found.items():
-            bank[key] = [*bank.get(key, []), *readings] if source.shared_controls else readings
-        fresh = _speak(pool, set(found), bank, rounds)
+        for step in steps:  # wells that are read one arm after another: stop as soon as the target is met
+            found = source.draw(step)
+            spent += sum(len(r) for r in found.values())
+            for key, readings in found.items():
+                bank[key] = [*bank.get(key, []), *readings] if source.shared_controls else readings
+            fresh |= _speak(pool, set(found), bank)
+            if target is not None and _settled(pool) >= target:
+                break
         if watch:
             watch(spent, _settled(pool))
         belief.update(_feedback(pool, fresh, feedback, rng))
@@ -215,13 +222,13 @@ def _plan(
         if any(key in wanted for key in option.wells):  # a size of this arm is planned already
             if all(key in wanted for key in option.wells):
                 continue
-        for key, n in option.wells.items():
-            if key not in wanted:
-                new[key] = (arms[key], n)
         for key in (k for k, a in arms.items() if a.is_control and k not in wanted):
             there = len(bank.get(key, ())) if source.shared_controls else 0
             n = min(max(0, controls - there), source.left(arms[key]))
             if n:
+                new[key] = (arms[key], n)
+        for key, n in option.wells.items():
+            if key not in wanted:
                 new[key] = (arms[key], n)
         cost = sum(n for _, n in new.values())
         if cost <= left:
@@ -233,7 +240,7 @@ def _plan(
 
 
 def _speak(
-    pool: Sequence[Candidate], revealed: set[str], bank: Mapping[str, list[Reading]], number: int
+    pool: Sequence[Candidate], revealed: set[str], bank: Mapping[str, list[Reading]]
 ) -> dict[int, tuple[float, float]]:
     """Every open claim on a revealed treated arm takes its unseen wells; returns its cumulative (estimate, se)."""
     fresh = {}
@@ -268,8 +275,9 @@ def _batches(c: Candidate, arms: Mapping[str, Arm], bank: Mapping[str, list[Read
             parts.append(
                 ArmSummary(arm_key=key, n=len(x), mean=float(x.mean()), ssd=float(((x - x.mean()) ** 2).sum()))
             )
-    if not parts:
-        return []
+    before = {s.arm_key for b in c.batches for s in b.arms}
+    if not before | {p.arm_key for p in parts} >= set(arms) or not parts:
+        return []  # an arm whose wells all dropped out: no contrast yet
     names = {"claim_id": c.claim.id, "prediction_id": c.prediction.id, "design_hash": "race"}
     index = len(c.batches)
     return [Batch(index=index, arms=tuple(parts), wells=tuple(wells), data_hash=str(index), **names)]
