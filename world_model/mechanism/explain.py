@@ -115,7 +115,7 @@ def _verdict(best: Cascade, nulls: Sequence[Control], offered: bool, p: float) -
     if offered:
         return f"better than every control (p = {p:.3g})"
     worst = max(nulls, key=lambda c: c.p)
-    return f"{NOT_BETTER}: {worst.name} does as well in {worst.p:.0%} of draws"
+    return f"{NOT_BETTER}: the control {worst.name!r} does as well in {worst.p:.0%} of draws"
 
 
 def _word(key: tuple[str, str, int]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .explanation import ExplainedEdge, ExplainedNode, Explanation
 
-WIDTH, HEIGHT = 132.0, 50.0  # of a node's box
+WIDTH, HEIGHT = 150.0, 50.0  # of a node's box
 GAP_X, GAP_Y = 22.0, 50.0
 
 

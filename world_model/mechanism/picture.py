@@ -13,6 +13,7 @@ from typing import Any
 
 from .explanation import ExplainedEdge, ExplainedNode, Explanation
 from .layout import HEIGHT, WIDTH, Box, Layout, Line, layout
+from .signalling import common_names
 
 UP, DOWN, GREY, INK, PAPER = "#c8553d", "#2f6690", "#8a8f98", "#1f2933", "#ffffff"
 STATUS = {
@@ -20,7 +21,7 @@ STATUS = {
     "testing": ("…", "#4a5568"), "registered": ("○", "#4a5568"), "proposed": ("○", "#9aa5b1"),
     "undecided": ("?", "#4a5568"), "conflict": ("!", "#7b2d8b"),
 }  # fmt: skip
-HEAD, FOOT = 66.0, 74.0
+HEAD, FOOT = 82.0, 74.0
 LEAST_WIDTH = 760.0
 STRONG = 2.0  # log2 change at which the fill is deepest
 
@@ -36,7 +37,7 @@ def svg(explanation: Explanation) -> str:
         f"<title>{escape(headline(explanation))}</title>",
         f'<rect width="100%" height="100%" fill="{PAPER}"/>',
         _text(24, 30, headline(explanation), size=18, weight="bold"),
-        _text(24, 52, subline(explanation), size=12.5, colour="#52606d"),
+        *(_text(24, 51 + 18 * i, line, size=12.5, colour="#52606d") for i, line in enumerate(sublines(explanation))),
         f'<g transform="translate({shift:.1f} {HEAD:.1f})">',
         *(_svg_line(line) for line in sorted(plan.lines, key=lambda li: li.edge.best)),
         *(_svg_box(box) for box in plan.boxes),
@@ -61,10 +62,11 @@ def png(explanation: Explanation, path: Path, *, dpi: int = 160) -> None:
     axes.set_ylim(height, 0)
     axes.axis("off")
     axes.text(24, 24, headline(explanation), fontsize=13, fontweight="bold", color=INK, va="center")
-    axes.text(24, 47, subline(explanation), fontsize=9, color="#52606d", va="center")
+    for i, line in enumerate(sublines(explanation)):
+        axes.text(24, 47 + 18 * i, line, fontsize=9, color="#52606d", va="center")
     shift = (width - plan.width) / 2
-    for line in sorted(plan.lines, key=lambda li: li.edge.best):
-        _png_line(axes, line, shift)
+    for drawn in sorted(plan.lines, key=lambda li: li.edge.best):
+        _png_line(axes, drawn, shift)
     for box in plan.boxes:
         _png_box(axes, box, shift)
     _png_legend(axes, height - FOOT + 24)
@@ -79,12 +81,12 @@ def headline(explanation: Explanation) -> str:
     return f"{explanation.perturbation}{dose}{where}{when}: from target to response"
 
 
-def subline(explanation: Explanation) -> str:
-    """Verdict and score."""
+def sublines(explanation: Explanation) -> tuple[str, str]:
+    """Verdict, and score."""
     text = explanation.verdict[:1].upper() + explanation.verdict[1:]
     possible = "" if explanation.possible is None else f" of {explanation.possible:.2f}"
     n = explanation.solutions
-    return f"{text}.  Score {explanation.score:.2f}{possible}; {n} near-optimal cascade{'s' if n > 1 else ''}."
+    return f"{text}.", f"Score {explanation.score:.2f}{possible}; {n} near-optimal cascade{'s' if n > 1 else ''}."
 
 
 def fill_of(node: ExplainedNode) -> str:
@@ -107,10 +109,16 @@ def caption_of(node: ExplainedNode) -> str:
     if node.role == "perturbation":
         return "perturbation"
     if not node.readouts:
-        return {1: "predicted up", -1: "predicted down", 0: ""}[node.predicted]
+        return called(node.name) + {1: "predicted up", -1: "predicted down", 0: ""}[node.predicted]
     delta = max((r.delta for r in node.readouts), key=abs)
     mark = {True: " ✓", False: " ✗", None: ""}[node.agrees]
-    return f"{delta:+.2f} log2{mark}".replace("-", "−")
+    return called(node.name) + f"{delta:+.2f} log2{mark}".replace("-", "−")
+
+
+def called(name: str) -> str:
+    """The common name of a node's protein with a space after it, or nothing."""
+    common = common_names().get(name.split(":")[0], "")
+    return f"{common}  " if common else ""
 
 
 def width_of(edge: ExplainedEdge) -> float:
@@ -259,4 +267,4 @@ def _png_line(axes: Any, line: Line, shift: float) -> None:
         axes.text(mx, my, glyph, fontsize=8, color=ink, ha="center", va="center", zorder=6, fontfamily="DejaVu Sans")
 
 
-__all__ = ["Layout", "headline", "png", "subline", "svg"]
+__all__ = ["Layout", "headline", "png", "sublines", "svg"]

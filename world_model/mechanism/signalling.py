@@ -3,6 +3,7 @@
 facts/signalling.csv            source, target, sign, kind, reference: one edge a line
 facts/signalling_families.csv   a node and the paralogues it stands for (MAPK1 = ERK1 and ERK2)
 facts/signalling_readouts.csv   what an assay's readout says of a node; sign -1: the phosphorylation switches it off
+facts/signalling_names.csv      what people call a gene's protein (ERK1/2 for MAPK1)
 facts/signalling_targets.csv    perturbations whose name is not in the compound table, and classes that act otherwise
                                 than by inhibiting their targets
 
@@ -154,6 +155,12 @@ def collapsed(network: SignedNetwork) -> SignedNetwork:
         if total:
             kept.append(next(e for e in edges if e.sign * total > 0))
     return SignedNetwork(network.name, tuple(kept))
+
+
+@lru_cache(maxsize=1)
+def common_names() -> Mapping[str, str]:
+    """Gene symbol -> the name people use for its protein, where they use another."""
+    return {row["gene"]: row["common"] for row in _rows("signalling_names.csv")}
 
 
 def _rows(name: str) -> list[dict[str, str]]:
