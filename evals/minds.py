@@ -97,7 +97,7 @@ def _red_team() -> Iterator[Result]:
     outcomes = [run_attack(attack) for attack in (*FIRST, *MORE)]
     with stage() as session:
         roles = [run_role_attack(session, attack) for attack in ROLE_ATTACKS]
-        yield _role_overhead(session)
+        yield from _role_overhead(session)
     told = [(o.attack.name, o.attack.channel, o.path, o.breaches) for o in outcomes]
     told += [(o.attack.name, f"role: {o.attack.role}", o.path, o.breaches) for o in roles]
     lost = [name for name, _, _, breaches in told if breaches]
@@ -203,9 +203,9 @@ def _overhead(folder: Path) -> Iterator[Result]:
                      bar="< 50", passed=median < 50, note="scripted server in the same process")  # fmt: skip
 
 
-def _role_overhead(session: Session) -> Result:
+def _role_overhead(session: Session) -> Iterator[Result]:
     """The same for the roles: one decision each of sceptic, analyst, experimentalist and critic, in turn."""
-    wall = []
+    wall, cpu = [], []
     design = next(iter(reviews.designs(session.ledger, session.campaign).values()))
     answer = next(iter(session.ledger.events(kind="answer", campaign=session.campaign))).payload
     with ScriptedServer(faithful) as server:
@@ -221,14 +221,17 @@ def _role_overhead(session: Session) -> Result:
                 lambda turn: crew.analyse(design, turn),
                 lambda turn: crew.criticise(answer, turn),
             ):
-                started = time.perf_counter()
+                started = time.perf_counter(), time.process_time()
                 decide(f"overhead {n}")
-                wall.append(1e3 * (time.perf_counter() - started))
+                wall.append(1e3 * (time.perf_counter() - started[0]))
+                cpu.append(1e3 * (time.process_time() - started[1]))
         asked = len(server.requests)
-    median = statistics.median(wall)
-    return Result(name="overhead_roles_wall_ms", value=median, sd=statistics.stdev(wall), n=len(wall), unit="ms median",
-                  bar="< 50", passed=median < 50 and asked == len(wall) + 1,
-                  note="sceptic, experimentalist, analyst, critic; a look recorded with the analyst's")  # fmt: skip
+    note = "sceptic, experimentalist, analyst, critic; a look recorded with the analyst's"
+    for name, values in (("overhead_roles_cpu_ms", cpu), ("overhead_roles_wall_ms", wall)):
+        median = statistics.median(values)
+        passed = median < 50 and asked == len(values) + 1
+        yield Result(name=name, value=median, sd=statistics.stdev(values), n=len(values), unit="ms median",
+                     bar="< 50", passed=passed, note=note)  # fmt: skip
 
 
 def _decided(found: Goal | list[Hypothesis]) -> None:

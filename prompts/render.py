@@ -53,8 +53,10 @@ def source(name: str) -> str:
 
 
 def data(value: object, label: str = "data") -> str:
-    """``value`` as a delimited block: clean, bounded, between lines that carry its hash."""
+    """``value`` as a delimited block: clean, bounded, between lines that carry its hash; a short word for nothing."""
     text = clean(value if isinstance(value, str) else "\n".join(str(v) for v in _items(value)))
+    if not text:
+        return f"({label}: none)"
     if len(text) > MAX_DATA:
         text = text[:MAX_DATA] + "\n[cut here]"
     tag = hashlib.sha256(f"{label}\n{text}".encode()).hexdigest()[:32]

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 MOST_NAMES = 240  # of one enum; endpoints refuse longer ones
 MOST_CHARS = 12_000
 BRIEF_ITEMS = 3
+BRIEF_PARTS = 1  # of a list of objects within an object: the steps of a mechanism
 BRIEF_TEXT = 120
 
 Choices = Mapping[str, Sequence[str]]  # "Shape.field" -> the names it may hold
@@ -28,6 +29,8 @@ def narrowed(shape: type[BaseModel], choices: Choices, *, brief: bool = False) -
     for name, thing in {shape.__name__: schema, **schema.get("$defs", {})}.items():
         for field, spec in thing.get("properties", {}).items():
             _narrow(spec, choices.get(f"{name}.{field}"), brief)
+            if brief and thing is not schema and "$ref" in spec.get("items", {}):
+                spec["maxItems"] = min(spec.get("maxItems", BRIEF_PARTS), BRIEF_PARTS)
     return schema
 
 

@@ -140,6 +140,7 @@ def test_a_schema_offers_only_what_resolves_and_stays_open_where_the_list_is_too
     assert fields["perturbations"]["items"] == {"type": "string", "enum": ["A", "B"]}
     assert fields["dose"]["enum"] == ["1", ""]
     assert fields["reason"]["maxLength"] == 120 and schema["properties"]["hypotheses"]["maxItems"] == 3
+    assert (fields["mechanism"]["maxItems"], fields["perturbations"]["maxItems"]) == (1, 2)
     assert "enum" not in schema["$defs"]["EdgeReply"]["properties"]["target"]
     long = narrowed(HypothesiseReply, {"HypothesisReply.perturbations": [f"G{n}" for n in range(999)]})
     assert "enum" not in long["$defs"]["HypothesisReply"]["properties"]["perturbations"]["items"]

@@ -96,6 +96,10 @@ def test_outside_text_stands_between_lines_with_its_hash() -> None:
     assert data("one\ntwo!", "paper").splitlines()[0] != first
 
 
+def test_nothing_is_said_in_a_word() -> None:
+    assert data([], "settled") == data("", "settled") == "(settled: none)"
+
+
 @given(st.text())
 def test_no_text_can_close_its_own_block(text: str) -> None:
     forged = data(text, "paper")
