@@ -65,9 +65,9 @@ class Policy(Protocol):
 
 @dataclass
 class EPower:
-    """Ours. Wells of an arm speak to every open claim on it, so what they teach is summed over these: growth of log10 e
-    up to the verdict, in units of the verdict's own log10 (1 / alpha), plus ``verdicts`` x the probability that the look
-    settles the claim (growth alone also counts steps that only more wells would complete)."""
+    """Ours. Wells of an arm speak to every open claim on it, so what they teach is summed over these: growth of log e
+    up to the verdict, in units of the verdict's own log (1 / alpha), plus ``verdicts`` x the probability that the
+    look settles the claim (growth alone also counts steps that only more wells would complete)."""
 
     name: str = "e-power"
     verdicts: float = 3.0
@@ -96,15 +96,20 @@ class EPower:
         return [i for k in (*batch.chosen, *rest) for i in numbers_of[k]]
 
     def _growth(self, o: Option) -> float:
-        """Expected growth of log10 e up to the verdict; remembered while nothing it rests on has changed."""
+        """Growth up to the verdict and chance of it. Worked out on rounded beliefs, so that claims alike share it."""
+        p, sign = o.prediction, o.claim.sign
+        belief = Belief(mean=round(o.belief.mean * 5) / 5, sd=max(0.1, round(o.belief.sd * 5) / 5))
+        sigma = max(0.05, round(o.sigma * 20) / 20)
+        bet = (sign * p.theory.mean, p.theory.sd, sign * p.sceptic.mean, p.sceptic.sd, p.noise_sd)
         key = (
-            o.number, len(o.batches), tuple(sorted(o.wells.items())), tuple(sorted(o.controls.items())),
-            round(o.belief.mean, 1), round(o.belief.sd, 1), round(o.sigma, 2),
+            o.number if o.batches else -1, len(o.batches), o.claim.sign * o.claim.delta, p.variance,
+            tuple(round(v, 1) for v in bet), tuple(sorted(o.wells.values())), tuple(sorted(o.controls.values())),
+            round(sign * belief.mean, 1), belief.sd, sigma,
         )  # fmt: skip
         if key not in self._known:
             wells = {**o.controls, **o.wells}
-            told = e_power(o.claim, o.prediction, wells, o.batches, draws=self.draws, belief=o.belief, sigma=o.sigma)
-            goal = -math.log10(o.prediction.alpha)
+            told = e_power(o.claim, p, wells, o.batches, draws=self.draws, belief=belief, sigma=sigma)
+            goal = -math.log10(p.alpha)
             growth = min(max(told.mean_log_e, 0.0), goal) / goal
             self._known[key] = growth + self.verdicts * told.prob_settled
         return self._known[key]

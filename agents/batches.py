@@ -115,7 +115,7 @@ class _Case:
         free[list(closed)] = False
         for i in chosen:
             self._take(i, open_price, used, free)
-        left = self.budget - self.wells(chosen)
+        left = float(self.budget - self.wells(chosen))
         while len(chosen) < self.most and free.any():
             gain = np.where(free, self.value * self.repeat ** used[self.family], 0.0)
             fee = open_price[self.need].sum(axis=1)
@@ -174,12 +174,12 @@ class _Case:
 
     def worth(self, chosen: Sequence[int]) -> float:
         total = 0.0
-        used: dict[int, int] = {}
+        times: dict[int, int] = {}
         for i in sorted(chosen, key=lambda i: -self.value[i]):
             family = int(self.family[i])
-            k = used.get(family, 0)
+            k = times.get(family, 0)
             total += float(self.value[i]) * self.repeat**k
-            used[family] = k + 1
+            times[family] = k + 1
         return total
 
     def wells(self, chosen: Sequence[int]) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..knowledge.claims import ArmRequest, Claim, Prediction
 from .goal import Hypothesis
 from .prioritise import Bundle, Weighed, bundles, pick
+from .revise import revised, revisions
 from .staking import Stake
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 BUNDLES_PER_CYCLE = 12
+MOST_REVISIONS = 12
 BET_ON = 0.5  # the least probability, under the theory, that theta lies past the middle of the zone
 
 
@@ -27,7 +29,13 @@ def choose(session: Session, hypotheses: Sequence[Hypothesis], cycle: int, wells
     if session.trial().withdrawn:
         session.say("the theory lost to its sceptic: it stakes no new claims until it predicts better again")
     else:
-        fresh = [s for s in session.staker().stake(hypotheses) if s.claim.id not in states and believed(s)]
+        staked = session.staker().stake(hypotheses)
+        narrower = successors(session, states)
+        ids = {s.claim.id for s in narrower}
+        fresh = [*narrower, *(s for s in staked if s.claim.id not in ids)]
+        fresh = [s for s in fresh if s.claim.id not in states and believed(s)]
+        if any(s.claim.revises for s in fresh):
+            session.say(f"{sum(bool(s.claim.revises) for s in fresh)} refuted claims have a narrower successor")
     if goal.intent == "panel":
         fresh = _panel(session, fresh, states)
     fresh = value_boldness(fresh)
@@ -39,6 +47,15 @@ def choose(session: Session, hypotheses: Sequence[Hypothesis], cycle: int, wells
     most = goal.max_items if goal.intent == "panel" else BUNDLES_PER_CYCLE
     picked = pick(ranked, wells=wells_left, most=most)
     return [_with_premises(b, session) for b in picked]
+
+
+def successors(session: Session, states: dict[str, ClaimState]) -> list[Stake]:
+    """Stakes of what refuted claims of this campaign leave open: more, later, or less (see revise.py)."""
+    mine = [states[c] for c in session.my_claims() if c in states]
+    briefing = session.briefing()
+    found = revisions(session.goal, mine, briefing.doses, briefing.times_h)[:MOST_REVISIONS]
+    staker = session.staker()
+    return [s for r in found for s in revised(staker.stake([r.hypothesis]), {0: r})]
 
 
 def untested(session: Session, hypotheses: Sequence[Hypothesis]) -> list[Stake]:

@@ -74,8 +74,14 @@ def bundles(
 def _bundle(
     group: Sequence[Stake], lab: LabExecutor, available: dict[str, int], batches: Mapping[str, Sequence[Batch]]
 ) -> Bundle | None:
-    """The smallest look that would probably settle the group's best claim; None where no look is worth its wells."""
+    """The smallest look that would probably settle the group's best claim; None where no look is worth its wells.
+
+    A second look's size rests on what was known before the first (all wells together, from scratch): chosen by the
+    spread of the wells seen, it would break the t form's validity (knowledge/evalues.py). What those wells say decides
+    only whether another look is worth its price.
+    """
     arms = group[0].claim.contrast.arms
+    taken = _taken(group, batches)
     best: tuple[list[Weighed], tuple[ArmRequest, ...]] | None = None
     for replicates in LOOKS if len(arms) > 1 else (1,):
         requests = _requests(arms, lab, replicates, available)
@@ -85,8 +91,10 @@ def _bundle(
         if best is not None and n_per_arm == {r.arm.key(): r.n for r in best[1]}:
             break  # the lab has no more wells to give
         powers = [e_power(s.claim, s.prediction, n_per_arm, batches.get(s.claim.id, ())) for s in group]
+        whole = {k: n + taken.get(k, 0) for k, n in n_per_arm.items()}
+        planned = [e_power(s.claim, s.prediction, whole) for s in group] if taken else powers
         best = ([Weighed(s, p.mean_log_e, 0.0) for s, p in zip(group, powers, strict=True)], requests)
-        if max(p.prob_settled for p in powers) >= SETTLES:
+        if max(p.prob_settled for p in planned) >= SETTLES:
             break
     if best is None or max(w.e_power for w in best[0]) < WORTH_TESTING:
         return None
@@ -95,6 +103,17 @@ def _bundle(
     cost = float(sum(r.n for r in best[1] if not r.arm.is_control))
     gain = sum(w.stake.claim.value * _useful(w) for w in weighed)
     return Bundle(tuple(weighed), best[1], cost, gain / cost, _reason(weighed, cost))
+
+
+def _taken(group: Sequence[Stake], batches: Mapping[str, Sequence[Batch]]) -> dict[str, int]:
+    """Wells of each arm that the group's claims have seen already: the most of any of them."""
+    taken: dict[str, int] = {}
+    for stake in group:
+        mine: dict[str, int] = {}
+        for summary in (s for b in batches.get(stake.claim.id, ()) for s in b.arms):
+            mine[summary.arm_key] = mine.get(summary.arm_key, 0) + summary.n
+        taken = {k: max(taken.get(k, 0), mine.get(k, 0)) for k in {*taken, *mine}}
+    return taken
 
 
 def _useful(weighed: Weighed) -> float:

@@ -1,12 +1,11 @@
 """A refuted claim's successor: narrower, where its own wells and its neighbours' suggest one.
 
 Refuting "X lowers R by 1 at 0.1 uM and 1 h" rules out that claim; it does not rule out that X needs more, or longer, or
-does less. Four successors are considered, in this order, each with its reason in words:
+does less. Three successors are considered, in this order, each with its reason in words:
 
     higher dose    the next dose up that can be run, where the wells moved the right way or the theory expects it there;
     later time     likewise the next time;
     smaller effect the same arm, half the size, where the confidence sequence still holds it;
-    other context  the same arm in another context of the data set (no lab here answers it: not proposed).
 
 A successor is a hypothesis like any other: it is staked only if the theory believes it, registered before its wells,
 and its claim carries ``revises``, the id of the claim it narrows, and says so in its origin.
@@ -45,13 +44,15 @@ def revisions(
     """Successors of every falsified claim of the goal's context; none for panels, whose claims name no dose."""
     if goal.intent == "panel":
         return []
-    every = [s for s in states if s.claim.contrast.arms[0].context == goal.context.name]
-    known = {s.claim.id for s in every}
+    readouts = {g.readout.variable for g in goal.readouts}
     found = []
-    for state in every:
+    for state in states:
+        arm = state.claim.contrast.arms[0]
+        if arm.context != goal.context.name or state.claim.readout.variable not in readouts:
+            continue
         if state.status == "falsified" and state.evidence is not None and state.claim.kind != "synergy":
-            found += [r for r in _of(state, goal, doses, times)]
-    return [r for r in found if r.of.id in known]
+            found += _of(state, doses, times)
+    return found
 
 
 def revised(stakes: Sequence[Stake], whence: Mapping[int, Revision]) -> list[Stake]:
@@ -89,12 +90,12 @@ def ruled_out(state: ClaimState) -> str:
     side = high if claim.sign > 0 else low
     return (
         f"Ruled out: {claim.readout.variable} beyond {side:+.2f} {unit} in this arm "
-        f"(measured {evidence.estimate:+.2f}, {low:+.2f} to {high:+.2f}); smaller effects, higher doses and later times "
-        "stay open."
+        f"(measured {evidence.estimate:+.2f}, {low:+.2f} to {high:+.2f}); smaller effects, higher doses and later "
+        "times stay open."
     )
 
 
-def _of(state: ClaimState, goal: Goal, doses: Sequence[float], times: Sequence[float]) -> list[Revision]:
+def _of(state: ClaimState, doses: Sequence[float], times: Sequence[float]) -> list[Revision]:
     claim, evidence = state.claim, state.evidence
     assert evidence is not None
     arm = claim.contrast.arms[0]

@@ -110,7 +110,8 @@ def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
         fresh: list[Policy] = [EPower(), Simple("random"), *([] if fast else _others())]
         for policy in fresh:
             found.setdefault(policy.name, []).append(one(seed, policy))
-        for how in ("permuted", "none"):
+        hows: tuple[Feedback, ...] = ("permuted", "none")
+        for how in hows:
             found.setdefault(f"{OURS}, {how} feedback", []).append(one(seed, EPower(), how))
     gain = {name: np.array([t.true_found + t.false_found for t in traces]) for name, traces in found.items()}
     ours, plain = gain.pop(OURS), gain["random"]

@@ -45,8 +45,9 @@ def measure(name: str, pools: Callable[[], Iterator[tuple[int, Pool]]], *, fast:
             traces.setdefault(policy.name, []).append(trace)
             if policy.name == OURS:
                 unused.append(again.wrong_by_unused())
-        for how in ("permuted", "none"):
-            traces.setdefault(f"{OURS}, {how} feedback", []).append(_one(pool.fresh(), EPower(), how))
+        hows: tuple[Feedback, ...] = ("permuted", "none")
+        for how in hows:
+            traces.setdefault(f"{OURS}, {how} feedback", []).append(_one(pool.fresh(), EPower(), seed, how))
     return _figures(name, traces, unused)
 
 
@@ -128,7 +129,7 @@ def _figures(name: str, traces: dict[str, list[Trace]], unused: list[tuple[int, 
             name=f"wells_to_verdict_{name}", value=float(ours.mean()), sd=float(ours.std(ddof=1)), n=len(ours),
             unit="wells", baselines=means, bar=f"best of all policies (next: {best})",
             passed=bool(reached and ours.mean() < rivals[best]),
-            note=f"wells until {TARGET} claims of the pool have a verdict" + ("" if reached else "; not always reached"),
+            note=f"wells until {TARGET} claims have a verdict" + ("" if reached else "; not always reached"),
         ),
         Result(
             name=f"wells_to_verdict_{name}_ratio", value=ratio, sd=spread, n=len(ours), unit=f"of {uniform}",
