@@ -4,8 +4,8 @@ The protocol of the folder is in ``exchange.py``. As its authors do for unseen g
 attribute: the sum over its genes of their Jaccard likeness (of GO terms) to every perturbed gene, one with themselves.
 Package defaults but for the learning rates (1e-3; the default 1e-4 needs ten times the epochs) and 30 epochs: on one
 split its validation metric, on a tenth of the training cells, peaked near epoch 20 and fell after 40; the curve of
-every fit is in ``log.json``. A prediction is the
-mean over the control cells with the attribute exchanged, less the same with the attribute of no perturbation.
+every fit is in ``log.json``. A prediction is the mean over the control cells with the attribute exchanged, less the
+same with the attribute of no perturbation.
 """
 
 from __future__ import annotations
