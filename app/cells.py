@@ -27,6 +27,11 @@ class Fitted:
     dataset: Dataset | None
     about: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def has_controls(self) -> bool:
+        """Whether the cell predicts changes against a control (else the readings themselves)."""
+        return bool(self.about.get("data", {}).get("has_controls", True))
+
     def units(self) -> list[str]:
         """The unit of each readout, "" where nobody said it."""
         said = self.about.get("units", {})
@@ -38,8 +43,9 @@ def obtain(
 ) -> Fitted:
     """The cell that --data or --model asks for; with both, the model's cell beside the data's wells.
 
-    Raises BadInput where neither is given.
+    Raises BadInput where neither is given, or the device is not there.
     """
+    check_device(device)
     if model is not None:
         say(f"reading the cell in {model}")
         known = read(model, device=device)
@@ -48,6 +54,20 @@ def obtain(
         raise BadInput("There is no cell to ask", cure="Give --data NAME|FILE to fit one, or --model DIR to load one")
     dataset = dataset_of(data, workspace, say)
     return train(dataset, data=data, seed=seed, device=device, say=say)
+
+
+def check_device(name: str) -> None:
+    """Raises BadInput for a device that torch does not know or that this machine lacks."""
+    if name == "cpu":
+        return
+    import torch
+
+    try:
+        kind = torch.device(name).type
+    except RuntimeError as error:
+        raise BadInput(f"{name!r} is no device", why=str(error).split("\n")[0], cure="Use cpu or cuda") from error
+    if (kind == "cuda" and not torch.cuda.is_available()) or (kind == "mps" and not torch.backends.mps.is_available()):
+        raise BadInput(f"There is no {name} on this machine", cure="Leave --device out, the cpu serves as well")
 
 
 def dataset_of(data: str, workspace: Path, say: Callable[[str], None]) -> Dataset:

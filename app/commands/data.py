@@ -54,7 +54,9 @@ def info(
         progress(f"reading {name}")
         dataset = load(name, workspace=workspace)
     about, shape = dataset.info, dataset.wells.shape
-    pinned = entries()[name].sha256 or NOT_PINNED if name in entries() else own[name].sha256 if name in own else None
+    pinned = own[name].sha256 if name in own else None
+    if name in entries() and entries()[name].folder:
+        pinned = entries()[name].sha256 or NOT_PINNED
     facts = {
         "name": dataset.name,
         "description": about.description,

@@ -36,6 +36,7 @@ def train(
 
     if out.exists() and not out.is_dir():
         raise BadInput(f"{out} is a file", cure="Name a folder for the cell")
+    cells.check_device(device)
     with Progress(quiet=as_json) as progress:
         dataset = cells.dataset_of(data, workspace, progress)
         held = tuple(hold_out or ())
@@ -97,6 +98,7 @@ def evaluate(
 
     if data is None:
         raise BadInput("There are no data to score the cell on", cure="Give --data NAME|FILE")
+    cells.check_device(device)
     with Progress(quiet=as_json) as progress:
         dataset = cells.dataset_of(data, workspace, progress)
         if folder is not None:
@@ -132,6 +134,7 @@ def compare(
     """
     from .. import cells, evaluation
 
+    cells.check_device(device)
     with Progress(quiet=as_json) as progress:
         dataset = cells.dataset_of(data, workspace, progress)
         pair = [cells.read(folder, device=device) for folder in (first, second)]

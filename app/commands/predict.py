@@ -133,7 +133,8 @@ def _show(told: CellPrediction, fitted: Fitted, keep: list[int]) -> None:
 
     units = fitted.units()
     for i in range(min(SHOWN, len(told.conditions))):
-        say(f"{label(told, i)}  (in domain {told.in_domain[i]:.2f}; from the {told.base[i]})")
+        base = "nothing" if told.base[i] == "none" else f"the {told.base[i]}".replace("the its ", "its ")
+        say(f"{label(told, i)}  (in domain {told.in_domain[i]:.2f}; from {base})")
         if told.abstain[i]:
             say(f"  The cell abstains: {told.reason[i]}")
         mean, sd = told.mean[i, keep], told.epistemic[i, keep]
@@ -147,7 +148,9 @@ def _show(told: CellPrediction, fitted: Fitted, keep: list[int]) -> None:
             if np.isfinite(mean[j]) else (told.readouts[keep[j]], None, None, None, units[keep[j]])
             for j in order
         ]  # fmt: skip
-        table(("Readout", "Change", "90 % interval", "Sd of a well", "Unit"), rows)
+        table(
+            ("Readout", "Change" if fitted.has_controls else "Reading", "90 % interval", "Sd of a well", "Unit"), rows
+        )
     if len(told.conditions) > SHOWN:
         say(f"… and {len(told.conditions) - SHOWN:,} more conditions; --out FILE writes all.")
     elif len(keep) > SHOWN:

@@ -132,6 +132,8 @@ BAD: dict[str, tuple[tuple[object, ...], str]] = {
     "suffix": (("predict", *ONE, "--out", "o.xlsx", "--model", "ALL"), "no suffix that can be written"),
     "nowhere to write": (("predict", *ONE, "--out", "no/o.csv", "--model", "ALL"), "cannot be written"),
     "nothing to draw": (("predict", *ONE, "--plot", "p", "--model", "ONE_DOSE"), "no course to draw"),
+    "no such device": (("predict", *ONE, "--device", "cuda:9", "--model", "ALL"), "no cuda:9 on this machine"),
+    "no device at all": (("model", "train", "--data", "CSV", "--out", "x", "--device", "abacus"), "is no device"),
     "unknown data": (("predict", *ONE, "--data", "rpa"), "Did you mean rppa"),
     "hold out nothing": (("model", "train", "--data", "CSV", "--out", "x", "--hold-out", "context=Z"),
                          "No condition has"),

@@ -53,6 +53,7 @@ def test_gct_1_2_has_no_annotations_and_says_what_is_missing(tmp_path: Path) -> 
         ("hello\n", "is not a GCT file"),
         (gct(sizes="2\tfour"), "does not give the sizes"),
         (gct(sizes="3\t4\t1\t5"), "breaks off"),
+        (gct(sizes="99999999999\t99999999\t1\t5"), "cannot be held"),
         (gct(rows=["r1\tDUSP6\t8\t8.2\t5", "r2\tG\t1\t2\t3\t4"]), "uneven rows"),
         (gct(rows=["r1\tDUSP6\t8\t8.2\tfive\t5", "r2\tG\t1\t2\t3\t4"]), "not a number"),
         (gct(rows=["r1\t=cmd()\t8\t8.2\t5\t5", "r2\tG\t1\t2\t3\t4"]), "starts like a formula"),

@@ -7,6 +7,8 @@ column annotation / one line per readout. 1.2 has Name and Description as its tw
 from __future__ import annotations
 
 import gzip
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,31 +35,47 @@ def read_gct(path: Path) -> tuple[pd.DataFrame, NDArray[np.float64], list[str]]:
 
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as stream:
-            lines = [line.rstrip("\r\n").split("\t") for line in stream]
+            lines = (line.rstrip("\r\n").split("\t") for line in stream)
+            head = list(itertools.islice(lines, 3))
+            n_rows, n_columns, row_notes, column_notes = _sizes(head, path.name)
+            header, first = head[2], 1 + row_notes
+            notes = list(itertools.islice(lines, column_notes))
+            X, ids = _body(lines, header, n_rows, n_columns, first, path.name)
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise BadInput(f"{path.name} cannot be read", why=str(error), cure="Download it again") from error
-    n_rows, n_columns, row_notes, column_notes = _sizes(lines, path.name)
-    header, first = lines[2], 1 + row_notes
-    body = lines[3 + column_notes : 3 + column_notes + n_rows]
-    if len(body) < n_rows or any(len(line) != first + n_columns for line in [header, *body]):
-        raise BadInput(
-            f"{path.name} breaks off or has uneven rows",
-            why=f"its head announces {n_rows} rows of {n_columns} wells", cure="Download it again",
-        )  # fmt: skip
-    wells = header[first:]
-    labels = pd.DataFrame({line[0]: line[first:] for line in lines[3 : 3 + column_notes]}, index=range(n_columns))
-    labels["well_id"] = wells
-    names = [line[0] for line in body]
+    labels = pd.DataFrame({line[0]: line[first:] for line in notes}, index=range(n_columns))
+    labels["well_id"] = header[first:]
+    names = [line[0] for line in ids]
     for symbol in SYMBOLS:
         if symbol in header[1:first]:
             column = header.index(symbol)
-            symbols = [line[column] for line in body]
+            symbols = [line[column] for line in ids]
             names = symbols if len(set(symbols)) == len(symbols) else names
-    try:
-        X = np.array([[_number(cell) for cell in line[first:]] for line in body]).T
-    except ValueError as error:
-        raise BadInput(f"{path.name}: a reading is not a number", why=str(error), cure="Correct the cell") from error
     return labels, X, names
+
+
+def _body(
+    lines: Iterator[list[str]], header: list[str], n_rows: int, n_columns: int, first: int, name: str
+) -> tuple[NDArray[np.float64], list[list[str]]]:
+    """X (wells, readouts) and the annotations of each row; one line is held as text at a time."""
+    try:
+        X, ids = np.empty((n_columns, n_rows)), []
+    except (MemoryError, ValueError) as error:
+        raise BadInput(f"{name} announces {n_rows:,} rows of {n_columns:,} wells", why="they cannot be held") from error
+    for row, line in enumerate(itertools.islice(lines, n_rows)):
+        if len(line) != first + n_columns:
+            break
+        ids.append(line[:first])
+        try:
+            X[:, row] = [_number(cell) for cell in line[first:]]
+        except ValueError as error:
+            raise BadInput(f"{name}: a reading is not a number", why=str(error), cure="Correct the cell") from error
+    if len(ids) < n_rows or len(header) != first + n_columns:
+        raise BadInput(
+            f"{name} breaks off or has uneven rows", why=f"its head announces {n_rows} rows of {n_columns} wells",
+            cure="Download it again",
+        )  # fmt: skip
+    return X, ids
 
 
 def load_l1000(folder: Path) -> Dataset:
