@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import anndata
@@ -272,6 +273,68 @@ def test_a_truncated_h5ad_is_refused(share: float, tmp_path: Path) -> None:
     (tmp_path / "cut.h5ad").write_bytes(content[: int(len(content) * share)])
     with pytest.raises(BadInput, match=r"cannot be opened as AnnData|breaks off"):
         load(str(tmp_path / "cut.h5ad"))
+
+
+def broken(case: str) -> anndata.AnnData:
+    """The cells of ``cells`` with one thing wrong."""
+    data = cells()
+    control = data.obs["perturbation"] == "control"
+    if case == "no control":
+        return data[~control].copy()
+    if case == "control of one line only":
+        return data[~control | (data.obs["cell_line"] == "K562")].copy()
+    if case == "negative dose":
+        data.obs["dose"] = np.where(control, "", "-1")
+    if case == "unit":
+        data.obs["dose"], data.obs["dose_unit"] = np.where(control, "", "1"), "ug/ml"
+    if case == "no label":
+        data.obs.loc[data.obs_names[35], "perturbation"] = ""
+    if case == "infinite":
+        data.X[3, 2] = np.inf
+    if case == "no perturbation column":
+        data.obs = data.obs.drop(columns="perturbation")
+    return data
+
+
+@pytest.mark.parametrize(
+    ("case", "says"),
+    [
+        ("no control", "not one control well"),
+        ("control of one line only", "no matching control: context RPE1"),
+        ("negative dose", "'-1' is negative"),
+        ("unit", "a unit that cannot be converted"),
+        ("infinite", "infinite readings"),
+        ("no perturbation column", "no column that says what was done"),
+    ],
+)
+def test_an_h5ad_that_cannot_be_used_is_refused_by_name(case: str, says: str, tmp_path: Path) -> None:
+    broken(case).write_h5ad(tmp_path / "c.h5ad")
+    with pytest.raises(BadInput) as caught:
+        load(str(tmp_path / "c.h5ad"))
+    assert says in str(caught.value)
+
+
+def test_a_cell_without_a_number_is_noted_and_costs_one_reading(tmp_path: Path) -> None:
+    data = cells()
+    data.X[3, 2] = np.nan
+    data.write_h5ad(tmp_path / "c.h5ad")
+    found = load(str(tmp_path / "c.h5ad"))
+    assert np.isnan(found.wells.X).sum() == 1
+    assert any("no number" in n.why and n.count == 1 for n in found.report.of("dropped"))
+
+
+def test_two_genes_of_one_name_and_ensembl_ids(tmp_path: Path) -> None:
+    data = cells()
+    names = [f"g{i}" for i in range(30)]
+    names[4] = "g3"
+    with warnings.catch_warnings(action="ignore"):  # AnnData warns whom it lets write such a file
+        data.var_names = names
+        data.write_h5ad(tmp_path / "c.h5ad")
+    found = load(str(tmp_path / "c.h5ad"))
+    assert found.readouts[3:5] == ("g3", "g3-1") and any("numbered" in n.why for n in found.report.of("changed"))
+    data.var = pd.DataFrame({"gene_symbol": names}, index=[f"ENSG{i:011d}" for i in range(30)])
+    data.write_h5ad(tmp_path / "c.h5ad")
+    assert load(str(tmp_path / "c.h5ad")).readouts == found.readouts
 
 
 def test_a_script_in_an_h5ad_label_is_refused(tmp_path: Path) -> None:

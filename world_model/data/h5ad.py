@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,9 @@ def read_h5ad(
 
     recipe = recipe or Recipe()
     try:
-        data = anndata.read_h5ad(path, backed="r")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*names are not unique")  # numbered in ``_var``
+            data = anndata.read_h5ad(path, backed="r")
     except (OSError, KeyError, AttributeError, TypeError, ValueError) as error:
         raise BadInput(
             f"{path.name} cannot be opened as AnnData", why=_first_line(error) or "it is truncated or another format",
@@ -50,10 +53,12 @@ def read_h5ad(
         stated = recipe.stated("scale") or _stated_scale(data)
         lane = next((c for c in (*SYNONYMS["batch"], "lane") if c in labels), "")
         if not (_are_cells(data, labels, lane) if recipe.cells is None else recipe.cells):
-            return labels, _dense(data.X[:]), _var(data), stated, []
+            var, renamed = _var(data)
+            return labels, _dense(data.X[:]), var, stated, renamed
         labels, pooled = pooled_lanes(labels, lane) if lane else (labels, [])
         table, X, notes = pseudobulk(data, labels, stated)
-        return table, X, _var(data), "log1p" if stated in ("", "counts") else stated, [*notes, *pooled]
+        var, renamed = _var(data)
+        return table, X, var, "log1p" if stated in ("", "counts") else stated, [*notes, *pooled, *renamed]
     except OSError as error:
         raise BadInput(
             f"{path.name} breaks off", why=_first_line(error), cure="Copy or download the file again"
@@ -91,16 +96,24 @@ def _texts(column: pd.Series[Any]) -> pd.Series[Any]:
     return pd.Series(words[codes], index=pd.RangeIndex(len(column)))
 
 
-def _var(data: Any) -> pd.DataFrame:
-    """var, named by gene symbol where the index holds Ensembl ids and a column of distinct symbols is there."""
+def _var(data: Any) -> tuple[pd.DataFrame, list[Note]]:
+    """var, named by gene symbol where the index holds Ensembl ids and a column of symbols is there; names made
+    distinct where two are equal ("TBCE", "TBCE-1")."""
+    from anndata.utils import make_index_unique
+
     var: pd.DataFrame = data.var.copy()
-    names = [str(n) for n in var.index]
-    if sum(n.startswith("ENS") for n in names) > 0.9 * len(names):
-        for column in SYMBOLS:
-            if column in var and var[column].astype(str).is_unique:
-                var.index = var[column].astype(str).to_numpy()
-                break
-    return var
+    var.index = var.index.astype(str)
+    if sum(n.startswith("ENS") for n in var.index) > 0.9 * len(var):
+        symbols = next((c for c in SYMBOLS if c in var), None)
+        if symbols is not None:
+            ids = var.index
+            words = var[symbols].astype(str).to_numpy()
+            var.index = [w if w not in ("", "nan", "None") else i for w, i in zip(words, ids, strict=True)]
+    double = int(var.index.duplicated().sum())
+    if not double:
+        return var, []
+    var.index = make_index_unique(var.index)
+    return var, [Note("changed", double, "readout names", "another readout has the same; numbered")]
 
 
 def _with_lanes(labels: pd.DataFrame, barcodes: list[str]) -> pd.DataFrame:

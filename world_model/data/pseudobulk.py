@@ -64,6 +64,8 @@ def pseudobulk(data: Any, labels: pd.DataFrame, stated: str) -> tuple[pd.DataFra
         notes.append(Note("dropped", int((~keep).sum()), "wells", f"fewer than {MIN_CELLS} cells"))
     table = size.index.to_frame(index=False)[keep].reset_index(drop=True).astype(str)
     total /= size.to_numpy()[:, None]
+    if lost := int(np.isnan(total[keep]).sum()):
+        notes.append(Note("dropped", lost, "readings of wells", "a cell of the well has no number there"))
     return table, total if keep.all() else total[keep], notes
 
 
