@@ -12,13 +12,13 @@ import numpy as np
 
 from ..agents.hits.campaign import GENERIC
 from ..agents.hits.replay import Arm, replay
+from ..world_model.atlascache import gene_atlas
 from ..world_model.compoundpool import compound_pool, target_prior
 from ..world_model.concepts import concepts_in, text_prior
 from ..world_model.data.fetch import data_dir as known_data_dir
 from ..world_model.data.screens import TASKS, load_task
 from ..world_model.errors import DataUnavailable
 from ..world_model.genepool import GeneAtlas
-from ..world_model.genesets import read_gene_facts
 from .discover_screens import Prepared, interval
 from .results import Result
 
@@ -33,7 +33,7 @@ def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
     folder = data_dir or known_data_dir()
     if folder is None:
         raise DataUnavailable("The tasks are not here", cure="Set CYTOCRUX_DATA_DIR to a folder that holds screens/")
-    atlas = GeneAtlas.build(read_gene_facts(folder))
+    atlas = gene_atlas(folder)
     seeds = range(FAST_SEEDS if fast else SEEDS)
     return [_figure(prepare(name, folder, atlas), seeds) for name in TASKS]
 

@@ -16,12 +16,12 @@ import numpy as np
 
 from ..agents.hits.policies import POLICIES
 from ..agents.hits.replay import Arm, Replay, replay
+from ..world_model.atlascache import gene_atlas
 from ..world_model.concepts import text_prior
 from ..world_model.data.fetch import data_dir as known_data_dir
 from ..world_model.data.screens import SCREENS, Screen, load_screen
 from ..world_model.errors import DataUnavailable
-from ..world_model.genepool import GeneAtlas, PoolFeatures
-from ..world_model.genesets import read_gene_facts
+from ..world_model.genepool import PoolFeatures
 from ..world_model.numeric import Numbers
 from .results import Result
 
@@ -67,7 +67,7 @@ def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
 
 def prepare(folder: Path) -> dict[str, Prepared]:
     """Every screen with what is known of its genes before any of them is measured."""
-    atlas = GeneAtlas.build(read_gene_facts(folder))
+    atlas = gene_atlas(folder)
     found = {}
     for name in SCREENS:
         screen = load_screen(name, folder)

@@ -15,11 +15,10 @@ from typing import Literal
 
 import numpy as np
 
+from ...world_model.atlascache import gene_atlas
 from ...world_model.compoundpool import compound_pool, target_prior
 from ...world_model.concepts import TextPrior, concepts_in, text_prior
 from ...world_model.errors import BadInput, NotAllowed
-from ...world_model.genepool import GeneAtlas
-from ...world_model.genesets import read_gene_facts
 from ...world_model.numeric import Numbers
 from .policies import POLICIES, Acquisition
 from .view import HitView
@@ -68,7 +67,7 @@ class HitCampaign:
         """
         if not question.strip():
             raise BadInput("A campaign needs a question", cure="Say what a hit should do, in plain words")
-        atlas = GeneAtlas.build(read_gene_facts(folder))
+        atlas = gene_atlas(folder)
         if kind is None:
             kind = "gene" if float((atlas.rows_of(names) >= 0).mean()) >= GENES else "compound"
         if kind == "gene":

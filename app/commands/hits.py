@@ -164,7 +164,7 @@ def _stake(
 def _understood(concepts: dict[str, float]) -> None:
     strongest = sorted(concepts.items(), key=lambda item: -item[1])[:8]
     words = ", ".join(f"{name.replace('_', ' ')} {weight:.2f}" for name, weight in strongest)
-    say(f"Understood as: {words}" if words else "No concept of the question is known; its bare words were used.")
+    say(f"Understood as: {words}" if words else "The question raises no member of this pool: the first batch is drawn.")
 
 
 def _near(p: Proposal) -> str:

@@ -147,8 +147,9 @@ PRIOR_SETS = {
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A data folder with four gene sets."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder with four gene sets, and a cache of its own."""
+    monkeypatch.setenv("CYTOCRUX_CACHE", str(tmp_path / "cache"))
     (tmp_path / "priors").mkdir()
     lines = ["\t".join([name, "http", *genes]) for name, genes in PRIOR_SETS.items()]
     (tmp_path / "priors" / "h.all.v7.5.1.symbols.gmt").write_text("\n".join(lines) + "\n")

@@ -24,6 +24,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     lines = ["\t".join([name, "http", *genes]) for name, genes in SETS.items()]
     (tmp_path / "data" / "priors" / "h.all.v7.5.1.symbols.gmt").write_text("\n".join(lines) + "\n")
     monkeypatch.setenv("CYTOCRUX_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("CYTOCRUX_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     Path("pool.csv").write_text("gene\n" + "\n".join(GENES) + "\n")
     base = ("campaign", "hits", "--pool", "pool.csv", "--question", "lysosomal storage")

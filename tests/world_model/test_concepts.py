@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cytocrux.world_model.atlascache import gene_atlas
 from cytocrux.world_model.concepts import concepts, concepts_in, text_prior
 from cytocrux.world_model.errors import BadInput, DataUnavailable
 from cytocrux.world_model.genepool import GeneAtlas
@@ -119,3 +120,20 @@ def test_vocabulary_names_processes_not_screens() -> None:
     """No trigger or set pattern may hold the name of a replayed screen or of its authors."""
     text = " ".join(c.triggers.pattern + c.sets.pattern for c in concepts().values()).lower()
     assert not re.search(r"schmidt|carnevale|scharenberg|sanchez|steinhart|horlbeck|wang|depmap|achilles", text)
+
+
+def test_the_cached_atlas_is_the_built_one(tmp_path: Path) -> None:
+    (tmp_path / "priors").mkdir()
+    lines = ["\t".join([name, "http", *genes]) for name, genes in SETS.items()]
+    path = tmp_path / "priors" / "h.all.v7.5.1.symbols.gmt"
+    path.write_text("\n".join(lines) + "\n")
+    built, kept = (gene_atlas(tmp_path, cache=tmp_path / "cache") for _ in range(2))
+    (stored,) = (tmp_path / "cache").iterdir()
+    assert kept.genes == built.genes and kept.sets.names == built.sets.names
+    assert (kept.member != built.member).nnz == 0 and (kept.sets.member != built.sets.member).nnz == 0
+    assert all(np.array_equal(kept.blocks[n], built.blocks[n]) for n in built.blocks)
+    stored.write_bytes(b"damaged")
+    assert gene_atlas(tmp_path, cache=tmp_path / "cache").genes == built.genes
+    path.write_text("\n".join(lines[:-1]) + "\n")
+    assert gene_atlas(tmp_path, cache=tmp_path / "cache").genes != built.genes
+    assert len(list((tmp_path / "cache").iterdir())) == 2
