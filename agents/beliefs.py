@@ -9,6 +9,7 @@ import numpy as np
 
 from ..world_model.vocabulary import Frozen
 from .choosing import name_of
+from .revise import ruled_out
 from .staking import Staker
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def _one(
         f"Refuted: {claim.sentence} The theory expected {prediction.theory.mean:+.2f} "
         f"(sd {prediction.theory.sd:.2f}) {unit}; measured {evidence.estimate:+.2f} (se {evidence.se:.2f})."
     )
+    sentence += f" {ruled_out(state)}"
     if old is not None and new is not None:
         sentence += f" For {who} ({len(kin)}) the mean prediction moved from {old:+.2f} to {new:+.2f}."
     return BeliefChange(claim_ids=(claim.id,), sentence=sentence, before=old, after=new)

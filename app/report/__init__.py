@@ -38,6 +38,7 @@ def write(ledger: Ledger, record: Record, folder: Path) -> Path:
     from ...world_model.errors import BadInput
     from .facts import as_json, provenance
     from .page import render
+    from .plates import write_plates
 
     card = dataset_card(str(record.dataset.get("dataset") or ""))
     record.dataset |= {k: v for k, v in card.items() if not record.dataset.get(k)}
@@ -48,6 +49,7 @@ def write(ledger: Ledger, record: Record, folder: Path) -> Path:
         page.write_text(render(record, about), encoding="utf-8")
         text = json.dumps(as_json(record, about), ensure_ascii=False, indent=2, allow_nan=False)
         (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+        write_plates(ledger, record.campaign, folder)
     except OSError as error:
         what = f"The report cannot be written to {folder}"
         raise BadInput(what, why=error.strerror or "", cure="Name another folder with --out") from None
