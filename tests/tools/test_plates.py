@@ -75,3 +75,9 @@ def test_a_gradient_over_the_plate_falls_on_all_arms_alike() -> None:
         for found, order in ((blocked, columns), (shuffled, rng.permutation(columns))):
             found.append(np.std([order[[a == r.arm for a in arms]].mean() for r in requests]))
     assert np.mean(blocked) < 0.5 * np.mean(shuffled)
+
+
+def test_controls_that_find_no_room_open_a_plate_of_their_own() -> None:
+    requests = [*asked(19, 3, 6), request("", 30, 6), request("D1", 3, 6)]
+    layout = lay_out(requests, wells=96, seed=0)
+    assert Counter(p.arm for p in layout.places) == {r.arm: r.n for r in requests}
