@@ -24,7 +24,8 @@ ARMS: tuple[Arm, ...] = ("true", "permuted", "no_feedback")
 
 @dataclass(frozen=True)
 class Replay:
-    """share, share_nonessential: (rounds,) of all hits found after each round; seconds: (rounds,) to propose each."""
+    """share, share_nonessential: (rounds,) of all hits found after each round; seconds: (rounds,) of
+    processor time to propose each (one core; what else the machine does is not in it)."""
 
     screen: str
     policy: str
@@ -50,9 +51,9 @@ def replay(
     done = np.zeros(len(order), bool)
     found, found_ne, seconds = [], [], []
     for _ in range(screen.rounds):
-        start = time.perf_counter()
+        start = time.process_time()
         rows = chooser.propose(replace(view, shut=done.copy()), screen.batch, rng)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
         if len(set(rows.tolist())) != len(rows) or done[rows].any():
             raise ValueError(f"policy {policy} asked for a member twice")
         done[rows] = True
