@@ -129,6 +129,8 @@ class BaseSums:
         self._sums: dict[tuple[str, ...], Sums] = {}
         self._fading: tuple[float, float] | None = None
         self._cell_mean: Array = kept[:0]
+        self._full: Codes = np.zeros(0, dtype=np.intp)
+        self._squares: dict[tuple[str, ...], Array] = {}
 
     def by(self, *columns: str) -> Sums:
         if columns not in self._sums:
@@ -163,14 +165,14 @@ class BaseSums:
         cells = self.by(*SERIES, "dose")
         levels = self._coder.levels
         series, code = np.divmod(cells.group.keys, len(levels))
-        full = np.flatnonzero(cells.n[:-1].any(axis=1))
+        if self._fading is None:
+            self._full = np.flatnonzero(cells.n[:-1].any(axis=1))
+            self._cell_mean = cells.s / np.where(cells.n > 0, cells.n, np.nan)
+            self._fading = fading(self._cell_mean, series, levels[code], self._full)
         asked = self._coder.grouping(*SERIES)
         place = asked.of(query.coded)
         known = np.where(place >= 0, asked.keys[place], -1)
-        near = neighbours(known, query.dose_place, query.dose, series, 2 * code + 1, full)
-        if self._fading is None:
-            self._cell_mean = cells.s / np.where(cells.n > 0, cells.n, np.nan)
-            self._fading = fading(self._cell_mean, series, levels[code], full)
+        near = neighbours(known, query.dose_place, query.dose, series, 2 * code + 1, self._full)
         return curve(near, self._cell_mean, levels[code], self._fading)
 
     def _additive(self, query: Query) -> Array:
@@ -190,11 +192,17 @@ class BaseSums:
         place = sums.group.of(query.coded)
         n = np.where(n >= least, n, np.nan)
         mean = s / n
+        if columns not in self._squares:
+            self._squares[columns] = self._square(sums)
+        return mean, np.sqrt(self._squares[columns][place] / (n - 1))
+
+    def _square(self, sums: Sums) -> Array:
+        """(groups + 1, r) sum of squares around the mean of each group."""
         member = sums.group.train
         centred = self._filled - self._seen * np.nan_to_num(sums.s / np.maximum(sums.n, 1))[member]
         rows = len(member)
-        square = csr_matrix((np.ones(rows), (member, np.arange(rows))), shape=(sums.group.size + 1, rows)) @ centred**2
-        return mean, np.sqrt(square[place] / (n - 1))
+        group = csr_matrix((np.ones(rows), (member, np.arange(rows))), shape=(sums.group.size + 1, rows))
+        return np.asarray(group @ centred**2)
 
 
 class BaseModel:

@@ -54,6 +54,11 @@ class CellPrediction:
     reference_mean: Array
     reference_sd: Array
 
+    def samples(self, n: int, seed: int = 0) -> Array:
+        """(n, conditions, r) draws of a future well's relative change: normal, both variances, readouts apart."""
+        sd = np.hypot(self.epistemic, self.aleatoric)
+        return self.mean + sd * np.random.default_rng(seed).standard_normal((n, *self.mean.shape))
+
     def z(self) -> tuple[Array, Array, Array]:
         """mean, epistemic, aleatoric (n, r) in sd of the perturbation over the training contexts (low = sensitive)."""
         return (

@@ -74,6 +74,16 @@ def test_distances_between_samples() -> None:
     assert energy(np.repeat(shift[0], 3, 0), np.repeat(shift[1], 3, 0)) == pytest.approx(6.0)
 
 
+def test_samples_of_a_prediction_have_its_mean_and_both_variances() -> None:
+    cell = make()[0]
+    told = cell.predict(pd.DataFrame({"context": "A", "perturbation": ["p1", "new"]}))
+    draws = told.samples(4000, seed=1)
+    assert draws.shape == (4000, 2, GENES)
+    np.testing.assert_allclose(draws.mean(axis=0), told.mean, atol=0.1 * draws.std())
+    np.testing.assert_allclose(draws.std(axis=0), np.hypot(told.epistemic, told.aleatoric), rtol=0.1)
+    np.testing.assert_array_equal(draws[:2], told.samples(4000, seed=1)[:2])
+
+
 def test_bad_controls_are_refused() -> None:
     cell, control, _ = make()
     asked = pd.DataFrame({"context": ["C"], "perturbation": ["p1"]})
