@@ -9,7 +9,9 @@ explanation        "the perturbation changes the readout"; premises: the edges o
     refuted_edges(states(ledger))            # {("MAPK1", "RPS6KA1", 1)}: keys for explain(..., forbidden=...)
 
 Statuses come from the ledger alone. What can be refuted is what a lab can do: an edge whose source cannot be perturbed
-on its own (no intervention given for it) is no claim, and is marked as untestable.
+on its own (no intervention given for it) is no claim, and is marked as untestable. An edge into a node that is not
+measured is tested by the nearest readout below: should it fail, the claims of the edges on that stretch, each with a
+perturbation of its own source, tell which one is at fault.
 """
 
 from __future__ import annotations
@@ -157,7 +159,7 @@ def _edge_claim(
     expected = sign * edge.sign * along * abs(readout.delta) * readout.sign
     arm = Arm(context=setting.arm.context, perturbations=(perturbation,), time_h=setting.arm.time_h)
     return _claim(
-        f"{edge.source} {edge.kind} {edge.target}: {perturbation.label()} {'raises' if expected > 0 else 'lowers'} "
+        f"{edge.word} ({edge.kind}): {perturbation.kind} of {perturbation.label()} {'raises' if expected > 0 else 'lowers'} "
         f"{readout.readout} in {arm.context}",
         readout.readout, ((1.0, arm), (-1.0, _control(setting.arm))), SHARE * expected, 0.1 * expected,
         EDGE + edge.word, f"{readout.readout} does not move when {edge.source} is perturbed", setting,
