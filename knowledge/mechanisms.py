@@ -159,8 +159,8 @@ def _edge_claim(
     expected = sign * edge.sign * along * abs(readout.delta) * readout.sign
     arm = Arm(context=setting.arm.context, perturbations=(perturbation,), time_h=setting.arm.time_h)
     return _claim(
-        f"{edge.word} ({edge.kind}): {perturbation.kind} of {perturbation.label()} {'raises' if expected > 0 else 'lowers'} "
-        f"{readout.readout} in {arm.context}",
+        f"{edge.word} ({edge.kind}): {perturbation.kind} of {perturbation.label()} "
+        f"{'raises' if expected > 0 else 'lowers'} {readout.readout} in {arm.context}",
         readout.readout, ((1.0, arm), (-1.0, _control(setting.arm))), SHARE * expected, 0.1 * expected,
         EDGE + edge.word, f"{readout.readout} does not move when {edge.source} is perturbed", setting,
     )  # fmt: skip
