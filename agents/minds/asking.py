@@ -51,6 +51,7 @@ class Question(Generic[T]):
     shape: type[T]
     choices: Choices = field(default_factory=dict)
     turn: str = ""
+    singles: tuple[str, ...] = ()  # lists that may hold one item only
 
 
 @dataclass
@@ -94,7 +95,7 @@ class Asker:
             prompt.user,
             question.shape,
             lambda problem: render("repair", problem=problem).user,
-            schema=narrowed(question.shape, question.choices, brief=self.brief),
+            schema=narrowed(question.shape, question.choices, brief=self.brief, singles=question.singles),
             key=f"{question.decision}/{question.role}/{question.turn}" if question.turn else "",
         )
 

@@ -70,6 +70,7 @@ class LLMMind:
         asked = Question(
             "hypothesise", "theorist", render("hypothesise", **values), HypothesiseReply,
             hypothesise_choices(values, words), briefing.turn,
+            () if goal.intent == "interaction" and words.combinations else ("HypothesisReply.perturbations",),
         )  # fmt: skip
         found = self.asker.decide(
             asked, lambda reply, no: draft_hypotheses(reply, goal, briefing, words, no, origin=self.name)

@@ -6,7 +6,7 @@ every name is resolved again: an endpoint that ignores schemas loses a name, not
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -20,15 +20,20 @@ BRIEF_TEXT = 120
 Choices = Mapping[str, Sequence[str]]  # "Shape.field" -> the names it may hold
 
 
-def narrowed(shape: type[BaseModel], choices: Choices, *, brief: bool = False) -> dict[str, Any]:
+def narrowed(
+    shape: type[BaseModel], choices: Choices, *, brief: bool = False, singles: Collection[str] = ()
+) -> dict[str, Any]:
     """The JSON schema of ``shape`` with these choices as enums. brief: short lists and short texts besides.
 
+    singles: "Shape.field" of lists that may hold one item only, as perturbations where no pair was measured.
     A field without choices (an empty list) becomes an empty list where it is one, and stays open where it is text.
     """
     schema: dict[str, Any] = shape.model_json_schema()
     for name, thing in {shape.__name__: schema, **schema.get("$defs", {})}.items():
         for field, spec in thing.get("properties", {}).items():
             _narrow(spec, choices.get(f"{name}.{field}"), brief)
+            if f"{name}.{field}" in singles:
+                spec["maxItems"] = 1
             if brief and thing is not schema and "$ref" in spec.get("items", {}):
                 spec["maxItems"] = min(spec.get("maxItems", BRIEF_PARTS), BRIEF_PARTS)
     return schema

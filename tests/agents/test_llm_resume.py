@@ -144,6 +144,8 @@ def test_a_schema_offers_only_what_resolves_and_stays_open_where_the_list_is_too
     assert "enum" not in schema["$defs"]["EdgeReply"]["properties"]["target"]
     long = narrowed(HypothesiseReply, {"HypothesisReply.perturbations": [f"G{n}" for n in range(999)]})
     assert "enum" not in long["$defs"]["HypothesisReply"]["properties"]["perturbations"]["items"]
+    alone = narrowed(HypothesiseReply, choices, singles=("HypothesisReply.perturbations",))
+    assert alone["$defs"]["HypothesisReply"]["properties"]["perturbations"]["maxItems"] == 1
     none = narrowed(HypothesiseReply, {"HypothesiseReply.hypotheses": []})
     assert none["properties"]["hypotheses"]["maxItems"] == 0
     assert "enum" not in str(HypothesiseReply.model_json_schema()["$defs"]["HypothesisReply"]["properties"]["dose"])
