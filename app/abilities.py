@@ -38,6 +38,7 @@ def facts(fitted: Fitted) -> dict[str, Any]:
         "times_h": _levels(table["time_h"].to_numpy(float)),
         "data": about.get("data", {}),
         "held_out": about.get("held_out", []),
+        "known": about.get("known", []),
         "made_with": about.get("made_with", {}),
         "seconds": about.get("seconds"),
         "answers": _answers(cell.engine) if isinstance(cell.engine, ConditionCell) else _panel_answers(singles),
@@ -61,6 +62,8 @@ def lines(told: dict[str, Any]) -> list[str]:
             out.append(f"{name:<15}{_listed([f'{v:g}' for v in told[key]])} {unit}")
     if data:
         out.append(f"{'data':<15}{data['name']} ({data['licence']}). Cite: {data['citation']}")
+    if told["known"]:
+        out.append(f"{'priors':<15}{', '.join(told['known'])}")
     if told["held_out"]:
         out.append(f"{'held out':<15}{', '.join(told['held_out'])}")
     return out

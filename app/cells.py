@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 from ..world_model.errors import BadInput, DataUnavailable
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..world_model.cell import VirtualCell
     from ..world_model.data.conditions import ConditionTable
     from ..world_model.data.dataset import Dataset
+    from ..world_model.network import SignedNetwork
 
 ABOUT = "training.json"
 
@@ -32,6 +35,15 @@ class Fitted:
         """Whether the cell predicts changes against a control (else the readings themselves)."""
         return bool(self.about.get("data", {}).get("has_controls", True))
 
+    def known(self) -> set[str]:
+        """Perturbations of which the cell's priors know something, measured or not."""
+        from ..world_model.conditioncell import ConditionCell
+
+        engine = self.cell.engine
+        if not isinstance(engine, ConditionCell):
+            return set()
+        return {str(name) for table in engine.priors.tables.values() for name in table.index}
+
     def units(self) -> list[str]:
         """The unit of each readout, "" where nobody said it."""
         said = self.about.get("units", {})
@@ -39,8 +51,9 @@ class Fitted:
 
 
 def obtain(
-    data: str | None, model: Path | None, *, workspace: Path, device: str, seed: int, say: Callable[[str], None]
-) -> Fitted:
+    data: str | None, model: Path | None, *, workspace: Path, device: str, seed: int, say: Callable[[str], None],
+    know: Sequence[str] = (),
+) -> Fitted:  # fmt: skip
     """The cell that --data or --model asks for; with both, the model's cell beside the data's wells.
 
     Raises BadInput where neither is given, or the device is not there.
@@ -53,7 +66,7 @@ def obtain(
     if data is None:
         raise BadInput("There is no cell to ask", cure="Give --data NAME|FILE to fit one, or --model DIR to load one")
     dataset = dataset_of(data, workspace, say)
-    return train(dataset, data=data, seed=seed, device=device, say=say)
+    return train(dataset, data=data, seed=seed, device=device, say=say, know=know)
 
 
 def check_device(name: str) -> None:
@@ -85,12 +98,15 @@ def train(
     seed: int,
     device: str,
     say: Callable[[str], None],
-    hold_out: tuple[str, ...] = (),
+    hold_out: Sequence[str] = (),
+    know: Sequence[str] = (),
 ) -> Fitted:
     """Fit a cell on the data set's conditions, but those of ``hold_out`` (see ``splits.matching``)."""
     from ..world_model.data.conditions import effects
     from ..world_model.data.splits import matching
+    from .features import perturbation_features
 
+    features = perturbation_features(know, dataset)
     say(f"matching {dataset.wells.n_obs:,} wells with their controls")
     table = effects(dataset)
     if hold_out:
@@ -100,17 +116,22 @@ def train(
         table = table.subset(~out)
     say(f"fitting the cell on {len(table):,} conditions x {len(table.readouts):,} readouts")
     start = time.perf_counter()
-    cell = fit(table, dataset, seed=seed, device=device)
-    return Fitted(cell, dataset, _about(cell, dataset, data, hold_out, time.perf_counter() - start))
+    cell = fit(table, dataset, seed=seed, device=device, features=features)
+    about = _about(cell, dataset, data, time.perf_counter() - start)
+    return Fitted(cell, dataset, {**about, "held_out": list(hold_out), "known": sorted(features)})
 
 
-def fit(table: ConditionTable, dataset: Dataset, *, seed: int, device: str = "cpu") -> VirtualCell:
+def fit(
+    table: ConditionTable, dataset: Dataset, *, seed: int, device: str = "cpu",
+    features: Mapping[str, pd.DataFrame | SignedNetwork] | None = None,
+) -> VirtualCell:  # fmt: skip
     """One cell on ``table``, with the data set's context features and the known classes of its compounds."""
     from ..world_model.cell import VirtualCell
 
     return VirtualCell.fit(
-        table, context_features=dataset.context_features, compound_classes=classes(table), seed=seed, device=device
-    )
+        table, context_features=dataset.context_features, compound_classes=classes(table),
+        perturbation_features=features or None, seed=seed, device=device,
+    )  # fmt: skip
 
 
 def classes(table: ConditionTable) -> dict[str, str]:
@@ -150,7 +171,7 @@ def read(folder: Path, *, device: str = "cpu") -> Fitted:
     return Fitted(cell, None, about)
 
 
-def _about(cell: VirtualCell, dataset: Dataset, data: str, hold_out: tuple[str, ...], seconds: float) -> dict[str, Any]:
+def _about(cell: VirtualCell, dataset: Dataset, data: str, seconds: float) -> dict[str, Any]:
     from importlib.metadata import version
 
     from ..world_model.data.fetch import sha256_of
@@ -167,7 +188,6 @@ def _about(cell: VirtualCell, dataset: Dataset, data: str, hold_out: tuple[str, 
             "scale": info.scale, "has_controls": info.has_controls,
             "sha256": sha256_of(path) if path.is_file() else None, "report": dataset.report.as_json()["notes"],
         },
-        "held_out": list(hold_out),
         "seed": cell.seed,
         "seconds": round(seconds, 2),
         "units": {str(name): str(unit) for name, unit in zip(var.index, var["unit"], strict=True)},

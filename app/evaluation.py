@@ -12,10 +12,12 @@ import numpy as np
 from ..world_model.errors import BadInput, UnknownName
 from .cells import Fitted, fit
 from .console import say, table
+from .features import perturbation_features
 from .heldout import CELL, Difference, HeldOut, by_split, hold_out
 from .predictions import number
 
 if TYPE_CHECKING:
+    from ..world_model.cell import VirtualCell
     from ..world_model.data.conditions import ConditionTable
     from ..world_model.data.dataset import Dataset
 
@@ -47,8 +49,9 @@ class Outcome:
 
 
 def of_splits(
-    dataset: Dataset, wanted: Sequence[str] | None, *, folds: int, seed: int, device: str, say: Callable[[str], None]
-) -> Outcome:
+    dataset: Dataset, wanted: Sequence[str] | None, *, folds: int, seed: int, device: str, say: Callable[[str], None],
+    know: Sequence[str] = (),
+) -> Outcome:  # fmt: skip
     """Cells fitted anew on every fold. Raises UnknownName for a split nobody knows, BadInput where none is possible."""
     from ..world_model.data.conditions import effects
     from ..world_model.data.splits import SPLITS, why_not
@@ -56,14 +59,17 @@ def of_splits(
     for name in wanted or ():
         if name not in SPLITS:
             raise UnknownName(name, kind="split", known=SPLITS)
+    features = perturbation_features(know, dataset)
     full = effects(dataset)
+
+    def anew(train: ConditionTable) -> VirtualCell:
+        return fit(train, dataset, seed=seed, device=device, features=features)
+
     found: dict[str, list[HeldOut]] = {}
     skipped: dict[str, str] = {}
     for split in wanted or SPLITS:
         reason = why_not(full.conditions, split)
-        parts = [] if reason else by_split(
-            full, lambda t: fit(t, dataset, seed=seed, device=device), split, n=folds, seed=seed, say=say
-        )  # fmt: skip
+        parts = [] if reason else by_split(full, anew, split, n=folds, seed=seed, say=say)
         if parts:
             found[split] = parts
         else:

@@ -24,6 +24,14 @@ Data = Annotated[
 ]
 Model = Annotated[Path | None, typer.Option("--model", metavar="DIR", help="A cell saved by `model train`.")]
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="cpu, or cuda where there is one.")]
+Know = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--know",
+        metavar="WHAT",
+        help="Known of perturbations: GO, pathways, regulons, network, compounds, or NAME=FILE. May be repeated.",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of everything random.")]
 
 

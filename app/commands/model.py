@@ -9,7 +9,7 @@ import typer
 
 from ...world_model.errors import BadInput
 from ..console import Progress, emit, say, table
-from ..options import DEFAULT_WORKSPACE, Data, Device, Json, Seed, Workspace
+from ..options import DEFAULT_WORKSPACE, Data, Device, Json, Know, Seed, Workspace
 
 app = typer.Typer(help="The virtual cell: train, eval, compare, info.")
 
@@ -26,6 +26,7 @@ def train(
     data: NeededData,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the cell.")],
     hold_out: HoldOut = None,
+    know: Know = None,
     seed: Seed = 0,
     device: Device = "cpu",
     workspace: Workspace = DEFAULT_WORKSPACE,
@@ -39,8 +40,9 @@ def train(
     cells.check_device(device)
     with Progress(quiet=as_json) as progress:
         dataset = cells.dataset_of(data, workspace, progress)
-        held = tuple(hold_out or ())
-        fitted = cells.train(dataset, data=data, seed=seed, device=device, say=progress, hold_out=held)
+        fitted = cells.train(
+            dataset, data=data, seed=seed, device=device, say=progress, hold_out=hold_out or (), know=know or ()
+        )
         progress("writing")
         cells.write(fitted, out)
     if as_json:
@@ -82,6 +84,7 @@ def evaluate(
     split: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only these splits, e.g. 'new context'; may be repeated.")
     ] = None,
+    know: Know = None,
     folds: Annotated[int, typer.Option(min=2, max=20, metavar="N", help="Folds a split, at most.")] = 3,
     plots: Annotated[Path | None, typer.Option(metavar="DIR", help="Draw predicted against measured there.")] = None,
     seed: Seed = 0,
@@ -102,13 +105,17 @@ def evaluate(
     with Progress(quiet=as_json) as progress:
         dataset = cells.dataset_of(data, workspace, progress)
         if folder is not None:
-            if split:
+            if split or know:
                 raise BadInput(
-                    "A saved cell has no splits", why="what it has seen is fixed", cure="Drop --split or DIR"
+                    "A saved cell has no splits and learns nothing more",
+                    why="what it has seen is fixed",
+                    cure="Drop --split or DIR",
                 )
             outcome = evaluation.of_saved(cells.read(folder, device=device), dataset)
         else:
-            outcome = evaluation.of_splits(dataset, split, folds=folds, seed=seed, device=device, say=progress)
+            outcome = evaluation.of_splits(
+                dataset, split, folds=folds, seed=seed, device=device, say=progress, know=know or ()
+            )
         written = evaluation.draw(outcome, plots) if plots is not None else []
     if as_json:
         emit({**outcome.as_json(), "written": [str(p) for p in written]})

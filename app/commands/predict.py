@@ -9,7 +9,7 @@ import typer
 
 from ...world_model.errors import BadInput
 from ..console import Progress, emit, say, table
-from ..options import DEFAULT_WORKSPACE, Data, Device, Json, Model, Seed, Workspace
+from ..options import DEFAULT_WORKSPACE, Data, Device, Json, Know, Model, Seed, Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +41,7 @@ def predict(
     ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="DIR", help="Draw dose and time courses there (PNG).")] = None,
     allow_new: Annotated[bool, typer.Option("--allow-new", help="Answer for names nobody knows, too.")] = False,
+    know: Know = None,
     device: Device = "cpu",
     seed: Seed = 0,
     workspace: Workspace = DEFAULT_WORKSPACE,
@@ -55,15 +56,19 @@ def predict(
     from ..predictions import SUFFIXES, write
     from ..predictions import as_json as as_objects
 
+    if know and model is not None:
+        raise BadInput("A saved cell knows what it was trained with", cure="Give --know to model train")
     asked = _asked(conditions, context, perturbation, dose, time, kind, batch)
     if out is not None and out.suffix.lower() not in SUFFIXES:
         raise BadInput(f"{out.name} has no suffix that can be written", cure=f"Use one of {', '.join(SUFFIXES)}")
     with Progress(quiet=as_json) as progress:
-        fitted = obtain(data, model, workspace=workspace, device=device, seed=seed, say=progress)
+        fitted = obtain(data, model, workspace=workspace, device=device, seed=seed, say=progress, know=know or ())
         cell = fitted.cell
         keep = _readouts(readout, cell.readouts)
         spelled = fitted.dataset.contexts if fitted.dataset else ()
-        resolved = resolve(asked, cell.rows.conditions, allow_new=allow_new, contexts_too=spelled)
+        resolved = resolve(
+            asked, cell.rows.conditions, allow_new=allow_new, contexts_too=spelled, priors=fitted.known()
+        )
         progress(f"predicting {len(resolved.conditions):,} conditions")
         told = cell.predict(resolved.conditions)
         written = [str(out)] if out is not None else []

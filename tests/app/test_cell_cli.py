@@ -144,6 +144,8 @@ BAD: dict[str, tuple[tuple[object, ...], str]] = {
     "unknown split": (("model", "eval", "--data", "CSV", "--split", "new contxt"), "Did you mean new context"),
     "split not possible": (("model", "eval", "--data", "CSV", "--split", "new combination"), "0 combinations"),
     "split of a saved cell": (("model", "eval", "ALL", "--data", "CSV", "--split", "new dose"), "has no splits"),
+    "told too late": (("predict", *ONE, "--know", "GO", "--model", "ALL"), "knows what it was trained with"),
+    "told nonsense": (("model", "train", "--data", "CSV", "--out", "x", "--know", "luck"), "Nothing is known under"),
     "no data to eval": (("model", "eval", "ALL"), "There are no data"),
 }  # fmt: skip
 

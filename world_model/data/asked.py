@@ -95,13 +95,15 @@ def to_conditions(raw: pd.DataFrame) -> pd.DataFrame:
 
 
 def resolve(
-    conditions: pd.DataFrame, known: pd.DataFrame, *, allow_new: bool = False, contexts_too: Iterable[str] = ()
-) -> Asked:
+    conditions: pd.DataFrame, known: pd.DataFrame, *, allow_new: bool = False, contexts_too: Iterable[str] = (),
+    priors: Iterable[str] = (),
+) -> Asked:  # fmt: skip
     """The names brought to those of the training conditions ``known``; kind filled in from there where it is open.
 
     Case, spaces and hyphens are forgiven, and so is a compound's other name. A context nobody has seen is kept, and
     noted with the names near it. Raises BadInput with near names for a perturbation that was never measured and of
     which nothing is known, unless ``allow_new``. contexts_too: spellings of contexts that other data hold.
+    priors: perturbations of which the cell's prior features know something.
     """
     notes: list[str] = []
     out = conditions.copy()
@@ -117,10 +119,14 @@ def resolve(
             notes.append(f"{name} was never seen in training: it is answered as a new context{meant}")
     parts = sorted({part for name in out["perturbation"] for part in str(name).split("+")})
     of_part = _resolved(parts, singles)
+    told_of = sorted(set(priors) - set(singles))
+    for name, spelled in _resolved([p for p, hit in of_part.items() if hit is None], told_of).items():
+        of_part[name] = spelled
+    measured = set(singles)
     unknown = [p for p, hit in of_part.items() if hit is None and not facts_for(p).source]
     if unknown and not allow_new:
-        raise _unknown(unknown, singles)
-    new = [p for p, hit in of_part.items() if hit is None]
+        raise _unknown(unknown, [*singles, *told_of])
+    new = [p for p, hit in of_part.items() if hit not in measured]
     if new:
         notes.append(f"never measured in training: {', '.join(new[:MOST_NAMED])}{_rest(new)}")
     changed = {a: b for a, b in (of_context | of_part).items() if b is not None and a != b}
