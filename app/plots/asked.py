@@ -113,6 +113,7 @@ def _line(
         x = np.geomspace(low / (2 if group.axis == "dose" else 1), high * (2 if group.axis == "dose" else 1.3), POINTS)
     else:
         x = np.linspace(low, high * 1.15, POINTS)
+    x[0] *= 1.001  # off the measured level itself, where its own wells would make a step in the curve
     table = pd.DataFrame(
         {"context": group.context, "perturbation": name, "kind": group.kind, column: x, other: group.fixed}
     )

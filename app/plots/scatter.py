@@ -18,7 +18,7 @@ MANY = 3000  # points from which on a density says more than dots
 
 
 def draw_predicted(parts: Sequence[HeldOut], *, title: str, path: Path) -> Path:
-    """Measured change (x) against predicted (y), all folds together; calibration of the intervals in the corner."""
+    """Measured change (x) against predicted (y), all folds together; calibration of the intervals beside it."""
     measured = np.concatenate([p.measured.ravel() for p in parts])
     said = np.concatenate([p.told[CELL].ravel() for p in parts])
     sd = np.concatenate([p.sd.ravel() for p in parts])
@@ -29,8 +29,9 @@ def draw_predicted(parts: Sequence[HeldOut], *, title: str, path: Path) -> Path:
         f"{n:,} held-out conditions, {len(parts[0].readouts):,} readouts, {len(parts)} "
         f"{'fold' if len(parts) == 1 else 'folds'}. Line: prediction equals measurement."
     )
-    with sheet(path, 5.4, 5.2, title, note) as figure:
-        axes = figure.add_subplot()
+    with sheet(path, 7.3, 5.2, title, note) as figure:
+        grid = figure.add_gridspec(2, 2, width_ratios=(3.1, 1.2), height_ratios=(1, 1))
+        axes = figure.add_subplot(grid[:, 0])
         low, high = _span(measured, said)
         axes.plot([low, high], [low, high], color=INK, lw=0.9, zorder=1)
         axes.axhline(0, color=FAINT, lw=0.5, zorder=1)
@@ -40,14 +41,7 @@ def draw_predicted(parts: Sequence[HeldOut], *, title: str, path: Path) -> Path:
         axes.set_aspect("equal")
         text = f"Pearson {pearson(said, measured):.2f}\nR² {r2(said, measured):.2f}"
         axes.text(0.03, 0.97, text, transform=axes.transAxes, va="top", fontsize=9.5, linespacing=1.35)
-        from matplotlib.patches import Rectangle
-
-        box = Rectangle(
-            (0.585, 0.012), 0.405, 0.425, transform=axes.transAxes, color="white", alpha=0.9, lw=0, zorder=3
-        )
-        axes.add_patch(box)
-        inset = axes.inset_axes((0.66, 0.075, 0.31, 0.31), zorder=4)
-        _calibration(inset, [("", _observed(measured, said, sd))], small=True)
+        _calibration(figure.add_subplot(grid[1, 1]), [("", _observed(measured, said, sd))], small=True)
     return path
 
 
@@ -83,9 +77,10 @@ def _calibration(axes: Any, series: Sequence[tuple[str, Array]], *, small: bool)
     axes.set(xticklabels=["0", ".5", "1"], yticklabels=["0", ".5", "1"])
     axes.set_aspect("equal")
     if small:
-        axes.patch.set(facecolor="white", alpha=0.92)
-        axes.tick_params(labelsize=6.5, length=2)
-        axes.set_title("intervals: promised / held", fontsize=6.5, fontweight="normal", pad=3)
+        axes.tick_params(labelsize=7.5, length=2)
+        axes.set_title("Intervals", fontsize=9)
+        axes.set_xlabel("promised share", fontsize=8)
+        axes.set_ylabel("share found inside", fontsize=8)
         return
     axes.fill_between([0.88, 0.92], [0.87, 0.87], [0.93, 0.93], color=RULE, zorder=0)
     axes.set(xlabel="promised share inside the interval", ylabel="share found inside")
