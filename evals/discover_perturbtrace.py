@@ -24,7 +24,7 @@ from .results import Result
 
 SEEDS, FAST_SEEDS = 10, 2
 OTHER_SEEDS = 3  # of the other policies on pools of thousands, where seeds differ little
-OTHERS = ("random", "uncertainty", "coreset", "thompson", "ucb", "expected_improvement", "probability_of_hit")
+OTHERS = ("random", "uncertainty", "coreset", "thompson", "ucb", "expected_improvement", "posterior_mean")
 DRUGS = "gdsc_drug_response"
 
 

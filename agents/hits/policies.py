@@ -105,8 +105,8 @@ def _sd(f: Forecast, rng: np.random.Generator) -> Numbers:
 
 
 POLICIES: dict[str, Callable[[], Policy]] = {
-    "ours": lambda: Acquisition(_mean, cold=False, with_sd=False),
-    "probability_of_hit": lambda: Acquisition(_chance, cold=False),
+    "ours": lambda: Acquisition(_chance, cold=False),
+    "posterior_mean": lambda: Acquisition(_mean, cold=False, with_sd=False),
     "expected_improvement": lambda: Acquisition(_improvement, cold=False),
     "ucb": lambda: Acquisition(_ucb, cold=False),
     "thompson": lambda: Acquisition(_thompson, cold=False),
