@@ -122,8 +122,8 @@ def _plates(requests: Sequence[ArmRequest], room: int) -> list[dict[Arm, int]]:
         for i, plate in enumerate(needed):
             plate[request.arm] = max(0, min(2, request.n - 2 * i))
     for where, request in controls.items():
-        there = list(zip(plates, held, strict=False))  # plates opened for controls alone hold nobody who needs them
-        _share_out(request, [(p, t.get(where, 0)) for p, t in there], plates, room)
+        both = list(zip(plates, held, strict=False))  # plates opened for controls alone hold nobody who needs them
+        _share_out(request, [(p, t.get(where, 0)) for p, t in both], plates, room)
     return plates
 
 
