@@ -18,6 +18,7 @@ import pandas as pd
 from .answer import Answer
 from .conditioncell import ConditionCell
 from .errors import BadInput, UnknownName
+from .neural.engine import NeuralEngine
 from .panel import PanelEngine
 from .rows import Array, Rows, tidy
 from .similarity import similarity_tables
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .network import SignedNetwork
     from .vocabulary import Context, Readout
 
+Engine = ConditionCell | NeuralEngine | PanelEngine
 PANEL_CONTEXTS = 20  # from this many contexts on, a matrix without dose and time is served by the panel engine
 
 
@@ -77,7 +79,7 @@ class VirtualCell:
     training_hash: str
     manifest: tuple[str, ...]
     rows: Rows
-    engine: ConditionCell | PanelEngine
+    engine: Engine
     seed: int
 
     @classmethod
@@ -88,6 +90,7 @@ class VirtualCell:
         context_features: Mapping[str, pd.DataFrame] | None = None,
         compound_classes: Mapping[str, str] | None = None,
         perturbation_features: Mapping[str, pd.DataFrame | SignedNetwork] | None = None,
+        neural: bool = False,
         seed: int = 0,
         device: str = "cpu",
     ) -> VirtualCell:
@@ -100,25 +103,26 @@ class VirtualCell:
         similarity (square symmetric, positive diagonal). A new perturbation that one of them lacks falls back on the
         others, and ``base`` says so. For a screen of compounds over lines ``chemistry.compound_features`` makes them;
         a matrix of other perturbations with features is served by the condition engine.
+        neural: also try a neural ensemble beside the process (condition engine; minutes), which speaks only where
+        conditions held out of the training data say that it helps.
         Raises BadInput when nothing is measured or features cannot be used.
         """
         rows, features, classes = Rows.of(table), dict(context_features or {}), dict(compound_classes or {})
-        engine: ConditionCell | PanelEngine
+        engine: Engine
         compounds = set(rows.conditions["kind"]) <= {"compound"}
         if is_matrix(rows) and (compounds or not perturbation_features):
             engine = PanelEngine.fit(rows, features, classes, similarity_tables(perturbation_features or {}))
         else:
             engine = ConditionCell.fit(rows, features, classes, perturbation_features, seed=seed, device=device)
+            engine = NeuralEngine.fit(engine) if neural else engine
         return cls._sealed(rows, engine, seed, rows.hashes(), parent=None)
 
     @classmethod
-    def _sealed(
-        cls, rows: Rows, engine: ConditionCell | PanelEngine, seed: int, hashes: Iterable[str], parent: str | None
-    ) -> VirtualCell:
+    def _sealed(cls, rows: Rows, engine: Engine, seed: int, hashes: Iterable[str], parent: str | None) -> VirtualCell:
         manifest = tuple(sorted(hashes))
         training_hash = content_hash(list(manifest))
         named: list[Any] = [training_hash, type(engine).__name__, seed, parent]
-        if isinstance(engine, ConditionCell) and parent is None:
+        if not isinstance(engine, PanelEngine) and parent is None:
             named += engine.priors.hashes()
         version = "M" + content_hash(named)[:12]
         return cls(version, parent, training_hash, manifest, rows, engine, seed)
@@ -153,10 +157,10 @@ class VirtualCell:
         return self._told(asked, context, single=False)
 
     def _told(self, asked: pd.DataFrame, context: Context | None, single: bool) -> CellPrediction:
-        if isinstance(self.engine, ConditionCell):
-            answer: Answer = self.engine.answer(asked, context, single=single)
+        if isinstance(self.engine, PanelEngine):
+            answer: Answer = self.engine.answer(asked, context)
         else:
-            answer = self.engine.answer(asked, context)
+            answer = self.engine.answer(asked, context, single=single)
         centre, spread = self.engine.reference(asked)
         abstain = np.array([bool(r) for r in answer.reason])
         return CellPrediction(

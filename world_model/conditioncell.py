@@ -198,14 +198,14 @@ class ConditionCell:
         trust: dict[tuple[str, str], Trust] = {}
         inverses = {name: r.process.inverses() for name, r in self.residuals.items()}
         for novelty, columns in NOVELTY.items():
-            folds = self._folds(novelty, columns)
+            folds = self.folds(novelty, columns)
             if len(folds) >= 2:
                 tried = folds if len(self.rows) <= EXACT_ROWS else folds[:MANY_FOLDS]
                 found = measure(self.rows, self.noise, self.bases, self.residuals, inverses, tried)
                 trust |= {(novelty, b): t for b, t in found.items()}
         return replace(self, trust=trust)
 
-    def _folds(self, novelty: str, columns: tuple[str, ...]) -> list[Codes]:
+    def folds(self, novelty: str, columns: tuple[str, ...]) -> list[Codes]:
         """Seeded groups of training rows that share no value of ``columns``; [] where there are under three values."""
         combination = np.array([len(parts(p)) > 1 for p in self.rows.conditions["perturbation"]])
         wanted = np.ones(len(self.rows), dtype=bool)
@@ -220,12 +220,7 @@ class ConditionCell:
 
     # --- answering ---
 
-    def novelty(self, conditions: pd.DataFrame) -> list[str]:
-        """In which way each condition is new to the training data (a key of ``NOVELTY``)."""
-        names = list(NOVELTY)
-        return [names[i] for i in self._novelty(self.bases.query(conditions), conditions)]
-
-    def _novelty(self, query: Query, conditions: pd.DataFrame) -> Codes:
+    def novelty(self, query: Query, conditions: pd.DataFrame) -> Codes:
         """(n,) place in ``NOVELTY`` of the first way that fits."""
         single = np.array([len(parts(p)) <= 1 for p in conditions["perturbation"]])
         levels = self.bases.coder.levels
@@ -248,8 +243,8 @@ class ConditionCell:
         """
         priors = self.priors if context is None else self.priors.describing(context)
         query = self.bases.query(conditions)
-        bases, novelty = self.sums.values(query), self._novelty(query, conditions)
-        chosen = self._chosen(novelty, bases)  # (n, bases)
+        bases, novelty = self.sums.values(query), self.novelty(query, conditions)
+        chosen = self.chosen(novelty, bases)  # (n, bases)
         n, r = len(conditions), len(self.rows.readouts)
         mean, sd, near = np.zeros((n, r)), np.zeros((n, r)), np.zeros(n)
         for b, name in enumerate(BASES):
@@ -304,7 +299,7 @@ class ConditionCell:
         """Mean and sd (n, r) of each condition over the training contexts; NaN with fewer than three."""
         return self.sums.spread_over(self.bases.query(conditions), CELL, 3)
 
-    def _chosen(self, novelty: Codes, bases: dict[str, BaseValues]) -> Mask:
+    def chosen(self, novelty: Codes, bases: dict[str, BaseValues]) -> Mask:
         """(n, bases) of the bases that apply to a row, those that erred least on conditions new in the same way.
 
         All within ``TIE`` of the least error are averaged: held-out errors of a few contexts do not rank them.
@@ -322,12 +317,6 @@ class ConditionCell:
         if found is None and (novelty, base) == ("new combination", "additive"):
             return 0.0
         return found.error if found else np.inf
-
-    def _choose(self, novelty: str, bases: dict[str, BaseValues], row: int) -> tuple[str, ...]:
-        """The chosen bases of one row."""
-        one = {name: BaseValues(values.mean[[row]]) for name, values in bases.items()}
-        chosen = self._chosen(np.array([list(NOVELTY).index(novelty)]), one)[0]
-        return tuple(b for b, use in zip(BASES, chosen, strict=True) if use)
 
     def _reason(self, perturbation: str, context: str, base: str) -> str:
         hopeless = self.reproducible_in.get(context, self.reproducibility).hopeless

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import numpy as np
 import pandas as pd
 
 from .answer import Trust
-from .cell import VirtualCell
+from .cell import Engine, VirtualCell
 from .conditioncell import ConditionCell
 from .errors import Corrupt, DataUnavailable
+from .neural.engine import NeuralEngine
+from .neural.gate import Gate
 from .panel import PanelEngine
 from .panelcell import PanelCell
 from .priors import ContextEncoder, Priors
@@ -37,10 +40,13 @@ def save(cell: VirtualCell, folder: Path) -> None:
         "seed": cell.seed,
         "rows": _rows_out(cell.rows, arrays),
     }
-    if isinstance(cell.engine, ConditionCell):
-        note["conditions"] = _conditions_out(cell.engine, arrays)
-    else:
+    if isinstance(cell.engine, PanelEngine):
         note["panel"] = [_panel_out(c, f"panel{i}", arrays) for i, c in enumerate(cell.engine.cells)]
+    elif isinstance(cell.engine, NeuralEngine):
+        note["conditions"] = _conditions_out(cell.engine.process, arrays)
+        note["neural"] = _neural_out(cell.engine, arrays)
+    else:
+        note["conditions"] = _conditions_out(cell.engine, arrays)
     np.savez_compressed(folder / "arrays.npz", **arrays)
     note["arrays_sha256"] = _sha256(folder / "arrays.npz")
     (folder / "cell.json").write_text(json.dumps(note), encoding="utf-8")
@@ -59,9 +65,10 @@ def load(folder: Path, *, device: str = "cpu") -> VirtualCell:
         with np.load(folder / "arrays.npz", allow_pickle=False) as file:
             arrays = dict(file)
         rows = _rows_in(note["rows"], arrays)
-        engine: ConditionCell | PanelEngine
+        engine: Engine
         if "conditions" in note:
             engine = _conditions_in(note["conditions"], arrays, rows, note["seed"], device)
+            engine = _neural_in(note["neural"], arrays, engine) if "neural" in note else engine
         else:
             engine = PanelEngine(tuple(_panel_in(c, f"panel{i}", arrays) for i, c in enumerate(note["panel"])))
     except (KeyError, ValueError, OSError) as error:
@@ -145,6 +152,27 @@ def _conditions_in(note: dict[str, Any], arrays: Arrays, rows: Rows, seed: int, 
     kept = {b: _kept_in(arrays, f"residual/{b}/") for b in parameters}
     trust = {(novelty, base): Trust(*numbers) for novelty, base, *numbers in note["trust"]}
     return ConditionCell.restore(rows, priors, parameters, kept, trust, seed=seed, device=device)
+
+
+def _neural_out(engine: NeuralEngine, arrays: Arrays) -> dict[str, Any]:
+    nets = {}
+    for name, net in engine.nets.items():
+        arrays |= {f"neural/{name}/{k}": w.cpu().numpy() for k, w in net.weights.items()}
+        arrays[f"neural/{name}/unit"] = net.unit
+        nets[name] = {"weights": sorted(net.weights), "a_known": net.a_known, "b_known": net.b_known}
+    return {"gates": {name: list(astuple(gate)) for name, gate in engine.gates.items()}, "nets": nets}
+
+
+def _neural_in(note: dict[str, Any], arrays: Arrays, process: ConditionCell) -> NeuralEngine:
+    import torch
+
+    from .neural.nets import Ensemble
+
+    nets = {}
+    for name, told in note["nets"].items():
+        weights = {k: torch.as_tensor(arrays[f"neural/{name}/{k}"], device=process.device) for k in told["weights"]}
+        nets[name] = Ensemble(weights, arrays[f"neural/{name}/unit"], told["a_known"], told["b_known"])
+    return NeuralEngine(process, {name: Gate(*numbers) for name, numbers in note["gates"].items()}, nets)
 
 
 def _kept_in(arrays: Arrays, key: str) -> Kept:

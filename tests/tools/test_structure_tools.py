@@ -75,10 +75,10 @@ def test_boltz2_affinity_and_its_unit(tmp_path: Path) -> None:
 
 def test_half_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "confidence_x_model_0.json").write_text('{"confidence_score": 0.5, ')
-    with pytest.raises(BadInput, match=r"confidence_x_model_0.json cannot be read"):
+    with pytest.raises(BadInput, match=r"confidence_x_model_0\.json cannot be read"):
         read(tmp_path)
     (tmp_path / "confidence_x_model_0.json").write_text('{"confidence_score": "high"}')
-    with pytest.raises(BadInput, match="no number 'confidence_score'"):
+    with pytest.raises(BadInput, match=r"no number 'confidence_score'"):
         read(tmp_path)
 
 
@@ -91,7 +91,7 @@ def test_a_pickled_score_file_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="Nothing in"):
         read(tmp_path)
-    with pytest.raises(BadInput, match="probability|no number"):
+    with pytest.raises(BadInput, match="no number"):
         affinity({"affinity_pred_value": 1.0}, "a.json")
 
 
