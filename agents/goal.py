@@ -43,6 +43,8 @@ class Goal(Frozen):
     exclusions: tuple[Exclusion, ...] = ()
     max_items: int = Field(default=8, ge=1, le=50)
     min_classes: int = Field(default=4, ge=1)
+    doses: tuple[float, ...] = ()  # of the data set's, in its unit; empty = all
+    times_h: tuple[float, ...] = ()  # of the data set's, in hours; empty = all
     assumptions: tuple[str, ...] = ()  # what was taken for granted, in words
     unplaced: tuple[str, ...] = ()  # words of the question or table fields that found no use
 

@@ -175,6 +175,23 @@ def leftover(question: str, used: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(kept))
 
 
+def without_use(question: str, used: Sequence[str], phrases: Sequence[str]) -> tuple[str, ...]:
+    """Words and phrases without a use. ``phrases``: what the slots could not place; one that holds a used name, or
+    none of the words left over here, was placed by the data set's own names. Longer than 60 characters: its words."""
+    words = leftover(question, used)
+    known = {_squeeze(u)[0] for u in used if len(u) > 1}
+    told = []
+    for phrase in phrases:
+        flat = _squeeze(phrase)[0]
+        latin = phrase.isascii()
+        if len(phrase) > 60 or any(u and u in flat for u in known):
+            continue
+        if not latin or any(w in phrase for w in words):
+            told.append(phrase)
+    rest = [w for w in words if not any(w in p for p in told)]
+    return tuple(dict.fromkeys([*rest, *told]))
+
+
 def count_in(question: str) -> int | None:
     """A wanted number of items, as in "propose 6 compounds" or "提出 6 种"."""
     match = re.search(r"\b(\d{1,2})\s+(?:\w+\s+){0,3}(?:compounds|drugs|items)|(\d{1,2})\s*[种个]", question)

@@ -82,9 +82,13 @@ def _llm(url: str | None, model: str | None, replay: Path | None) -> LLMSpec | N
 def start(
     spec: CampaignSpec, *, workspace: Path, replay: Path | None = None, progress: Say = lambda _: None
 ) -> Outcome:
-    """Record the campaign, then run it. Bad input is found before anything is recorded."""
+    """Record the campaign, then run it; a limit that only the question names is kept. Bad input is found first."""
+    from .asked import capped
+    from .understanding.slots import read
+
     if spec.auto_approve:
         check_policy(spec.auto_approve)
+    spec = spec.model_copy(update={"budget": capped(spec.budget, read(spec.question))})
     with Ledger.open(workspace) as ledger:
         campaign = _free_id(ledger, spec.id)
         session = Session(

@@ -7,8 +7,9 @@ from typing import Literal
 
 from ...world_model.errors import BadInput
 from ...world_model.vocabulary import Context, PerturbationKind
-from .. import questions
+from .. import asked, questions
 from ..goal import Goal, Hypothesis, ReadoutGoal
+from ..understanding.slots import Slots, read
 from .protocol import Briefing
 
 CHAINS = {  # what a class of compound is thought to do, in one sentence each
@@ -31,18 +32,20 @@ class BuiltinMind:
         viability = any(r.modality == "viability" for r in briefing.readouts)
         pairs = any("+" in p for p in briefing.perturbations)
         intent = questions.intent_of(question, viability=viability, has_pairs=pairs)
+        slots = read(question)
+        laid = asked.lay(question, slots, briefing, intent)
         assumptions: list[str] = []
         context = self._context(question, briefing, intent == "panel", assumptions)
-        readouts = self._readouts(question, briefing, viability, assumptions)
+        readouts = self._readouts(question, briefing, viability, slots, assumptions)
         classes = questions.mentioned(question, _class_words(briefing))
-        candidates = self._candidates(question, briefing, classes)
-        limit = questions.count_in(question)
+        candidates = self._candidates(question, briefing, classes, slots, laid, intent == "panel")
         told = briefing.patient.extrinsic.values() if briefing.patient else ()
         used = [
             context.name,
             *told,
             *classes,
             *candidates,
+            *laid.used,
             *(h for g in readouts for h in questions.handles(g.readout)),
         ]
         return Goal(
@@ -50,19 +53,26 @@ class BuiltinMind:
             intent=intent,
             dataset=briefing.dataset,
             context=context,
+            disease=laid.disease,
             readouts=tuple(readouts),
             kind=_kind(briefing, viability),
             candidates=candidates,
-            max_items=limit or 8,
-            assumptions=tuple(assumptions),
-            unplaced=questions.leftover(question, used),
+            exclusions=laid.exclusions,
+            max_items=laid.max_items or questions.count_in(question) or 8,
+            min_classes=laid.min_classes or 4,
+            doses=laid.doses,
+            times_h=laid.times_h,
+            assumptions=(*assumptions, *laid.said),
+            unplaced=questions.without_use(question, used, slots.unplaced),
         )
 
     def hypothesise(self, goal: Goal, briefing: Briefing) -> list[Hypothesis]:
         """Every candidate x dose x time x readout that was measured somewhere; pairs where they are asked for."""
-        names = [p for p in briefing.perturbations if self._eligible(p, goal)]
-        doses: tuple[float | None, ...] = briefing.doses or (None,)
-        times: tuple[float | None, ...] = briefing.times_h or (None,)
+        singles = dict.fromkeys(part for p in briefing.perturbations for part in p.split("+"))
+        out = asked.ruled_out(goal.exclusions, singles)
+        names = [p for p in briefing.perturbations if self._eligible(p, goal) and not out.keys() & set(p.split("+"))]
+        doses: tuple[float | None, ...] = goal.doses or briefing.doses or (None,)
+        times: tuple[float | None, ...] = goal.times_h or briefing.times_h or (None,)
         found = []
         for name, dose, time_h, wanted in itertools.product(names, doses, times, goal.readouts):
             parts = tuple(name.split("+"))
@@ -102,7 +112,7 @@ class BuiltinMind:
         )
 
     def _readouts(
-        self, question: str, briefing: Briefing, viability: bool, assumptions: list[str]
+        self, question: str, briefing: Briefing, viability: bool, slots: Slots, assumptions: list[str]
     ) -> list[ReadoutGoal]:
         if viability:
             readout = next(r for r in briefing.readouts if r.modality == "viability")
@@ -113,16 +123,32 @@ class BuiltinMind:
             raise BadInput(
                 f"The question names no readout of {briefing.dataset}", cure=f"name one, for instance {some}"
             )
-        direction = questions.direction_in(question)
+        direction = questions.direction_in(question) or slots.direction
         if direction is None:
             direction = "up"
             assumptions.append("No direction is named: raising the readout is taken as the aim.")
         return [ReadoutGoal(readout=r, direction=direction, role=role) for r, role in named]
 
-    def _candidates(self, question: str, briefing: Briefing, classes: list[str]) -> tuple[str, ...]:
-        named = questions.mentioned(question, [p for p in briefing.perturbations if "+" not in p])
-        by_class = [p for p, c in briefing.classes.items() if c in set(_expand(classes, briefing))]
-        return tuple(dict.fromkeys([*named, *by_class]))
+    def _candidates(
+        self, question: str, briefing: Briefing, classes: list[str], slots: Slots, laid: asked.Laid, panel: bool
+    ) -> tuple[str, ...]:
+        """What the question names, less what it rules out; empty = all. Raises BadInput where nothing is left."""
+        if panel and slots.intent == "interaction":
+            return ()  # what a panel is to be added to is not what it chooses from
+        singles = [p for p in briefing.perturbations if "+" not in p]
+        named = [*questions.mentioned(question, singles), *asked.members_of(slots.perturbations, singles)]
+        ruled = {e.what for e in laid.exclusions}
+        wanted = {c for c in _expand(classes, briefing) if c not in ruled}
+        by_class = [p for p, c in briefing.classes.items() if c in wanted]
+        out = asked.ruled_out(laid.exclusions, singles)
+        named = [n for n in named if n not in out]
+        found = tuple(dict.fromkeys(n for n in (*named, *by_class) if n not in out))
+        if by_class and not found:
+            raise BadInput(
+                f"Everything of {', '.join(sorted(wanted))} that {briefing.dataset} has is ruled out by the question",
+                cure="rule out less, or ask about another class",
+            )
+        return found
 
     def _eligible(self, name: str, goal: Goal) -> bool:
         parts = name.split("+")

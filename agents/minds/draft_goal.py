@@ -55,6 +55,9 @@ def draft_goal(
         candidates=candidates,
         exclusions=tuple(dict.fromkeys(exclusions)),
         max_items=base.max_items if base else questions.count_in(question) or 8,
+        min_classes=base.min_classes if base else 4,
+        doses=base.doses if base else (),
+        times_h=base.times_h if base else (),
         assumptions=tuple(clean(a) for a in assumptions),
         unplaced=tuple(w for w in map(str.strip, reply.unplaced) if _in_question(w, question)),
     )
