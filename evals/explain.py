@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .results import Result
 
-MODULES: tuple[str, ...] = ("explain_cascade",)  # each with run(*, fast, data_dir) -> list[Result]
+MODULES: tuple[str, ...] = ("explain_cascade", "explain_targets", "explain_molecules")  # run(*, fast, data_dir)
 
 
 def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
