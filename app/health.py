@@ -23,6 +23,12 @@ DISTRIBUTION = {
     "yaml": "pyyaml",
 }
 LEAST_FREE_GB = 2.0
+# what an extra brings, and what works without it
+EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
+    "molecules": (("vina", "meeko", "posebusters", "prolif", "gemmi", "tblite"), "docking, pose checks and strain"),
+    "physics": (("openmm", "pdbfixer"), "MM-GBSA and molecular dynamics"),
+    "activities": (("decoupler",), "the published methods of factor activity, beside the built-in one"),
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ def examine(workspace: Path, llm_url: str | None = None) -> list[Finding]:
     """Run every check, in order."""
     checks: list[Callable[[], Finding]] = [
         python, packages, lambda: folder(workspace), lambda: ledger(workspace), *data_checks(),
-        lambda: language_model(llm_url), search_index, accelerator,
+        lambda: language_model(llm_url), search_index, accelerator, *extras_checks(), strain_by_ani, boltz,
     ]  # fmt: skip
     return [check() for check in checks]
 
@@ -149,6 +155,42 @@ def accelerator() -> Finding:
     if any(Path("/proc/driver/nvidia/gpus").glob("*")) or Path("/dev/nvidia0").exists():
         return Finding("accelerator", "ok", "an NVIDIA GPU is here")
     return Finding("accelerator", "note", "no GPU; not needed")
+
+
+def extras_checks() -> list[Callable[[], Finding]]:
+    """One check an optional extra."""
+    return [lambda name=name: extra(name) for name in EXTRAS]  # type: ignore[misc]
+
+
+def extra(name: str) -> Finding:
+    """Whether an optional extra is installed; never a failure."""
+    modules, purpose = EXTRAS[name]
+    missing = [module for module in modules if not _present(module)]
+    if missing:
+        what = f"extra not installed, for {purpose}; missing: {', '.join(missing)}"
+        return Finding(name, "note", what, f"pip install 'cytocrux[{name}]'")
+    return Finding(name, "ok", f"extra installed ({purpose})")
+
+
+def strain_by_ani() -> Finding:
+    """ANI-2x needs an interpreter of its own and its parameters; strain by GFN2 needs neither."""
+    from ..tools.molecules import ani
+
+    try:
+        interpreter, _ = ani.python(), ani.parameters()
+    except CytocruxError as error:
+        return Finding("ANI-2x", "note", f"{error.why}; strain is computed with gfn2", error.cure)
+    return Finding("ANI-2x", "ok", f"interpreter {interpreter}, parameters found")
+
+
+def boltz() -> Finding:
+    """The command and its weights, checked before any run."""
+    from ..tools.structure.boltz import missing
+
+    if lacking := missing():
+        what = "not set up; lacks " + ", ".join(part.split(":")[0] for part in lacking)
+        return Finding("Boltz-2", "note", what, f"Lacking is {'; '.join(lacking)}")
+    return Finding("Boltz-2", "ok", "command and weights are here")
 
 
 def _present(module: str) -> bool:
