@@ -1,9 +1,9 @@
 """Whether the nets may speak: their weight beside the Gaussian process, measured where training rows were held out.
 
-For each way of being new, folds of training rows are held out; what the process says of them is compared with what the
-nets, trained without them, say. The weight w of the nets is the least-squares mix of the two (stacking: Wolpert 1992;
-Breiman 1996). It counts only if, with w taken from the other folds, the mix errs less than the process alone by more than
-chance would have it (``CHANCE``, one-sided t over folds); else it is zero.
+For each way of being new, folds of training rows are held out; what the process says of them is compared with what
+the nets, trained without them, say. The weight w of the nets is the least-squares mix of the two (stacking: Wolpert
+1992; Breiman 1996). It counts only if, with w taken from the other folds, the mix errs less than the process alone
+by more than chance would have it (``CHANCE``, one-sided t over folds); else it is zero.
 """
 
 from __future__ import annotations

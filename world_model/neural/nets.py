@@ -102,7 +102,8 @@ def _start(x: Inputs, r: int, members: int, seed: int, device: str) -> Weights:
 
     def layer(rows: int, columns: int, gain: float = 1.0) -> torch.Tensor:
         w = torch.randn(members, rows, columns, generator=generator) * gain / max(rows, 1) ** 0.5
-        return w.to(device).requires_grad_()
+        moved: torch.Tensor = w.to(device)
+        return moved.requires_grad_(True)
 
     shapes = {
         "context": layer(x.context.shape[1] + 1, WIDTH), "perturbation": layer(x.perturbation.shape[1] + 1, WIDTH),
