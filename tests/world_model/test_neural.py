@@ -69,8 +69,8 @@ def test_every_gate_says_what_it_measured(taught: VirtualCell) -> None:
 def test_it_survives_saving(taught: VirtualCell, tmp_path: Path) -> None:
     taught.save(tmp_path)
     again = VirtualCell.load(tmp_path)
-    asked = pd.DataFrame({"context": ["L1", "new"], "perturbation": ["D3", "D4"], "kind": "compound", "dose": [3.0, 1.0],
-                          "time_h": 24.0})  # fmt: skip
+    asked = pd.DataFrame({"context": ["L1", "new"], "perturbation": ["D3", "D4"], "dose": [3.0, 1.0]})
+    asked = asked.assign(kind="compound", time_h=24.0)
     a, b = taught.predict(asked), again.predict(asked)
     assert np.allclose(a.mean, b.mean, atol=1e-9) and np.allclose(a.epistemic, b.epistemic, atol=1e-9)
     assert isinstance(again.engine, NeuralEngine) and again.version == taught.version
