@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +134,9 @@ class Session:
 
     @cached_property
     def builtin(self) -> BuiltinMind:
-        return BuiltinMind()
+        from .hypotheses.leads import leads
+
+        return BuiltinMind(partial(leads, self))
 
     @cached_property
     def mind(self) -> Mind:

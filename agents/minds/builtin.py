@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from ...world_model.errors import BadInput
@@ -22,6 +23,10 @@ class BuiltinMind:
     """Finds entities by matching words; proposes every candidate the data set can test."""
 
     name = "builtin"
+
+    def __init__(self, leads: Callable[[Goal, Briefing], Sequence[Hypothesis]] = lambda goal, briefing: ()) -> None:
+        """leads: hypotheses with the reason they stand out; a proposal that says the same takes over their origin."""
+        self.leads = leads
 
     def understand(self, question: str, briefing: Briefing) -> Goal:
         """Raises BadInput where neither a context nor a readout of the data set can be found."""
@@ -73,6 +78,7 @@ class BuiltinMind:
         names = [p for p in briefing.perturbations if self._eligible(p, goal) and not out.keys() & set(p.split("+"))]
         doses: tuple[float | None, ...] = goal.doses or briefing.doses or (None,)
         times: tuple[float | None, ...] = goal.times_h or briefing.times_h or (None,)
+        origins = {_line(h): h.origin for h in self.leads(goal, briefing)}
         found = []
         for name, dose, time_h, wanted in itertools.product(names, doses, times, goal.readouts):
             parts = tuple(name.split("+"))
@@ -81,17 +87,16 @@ class BuiltinMind:
                 kind = "efficacy"
             elif len(parts) > 1:
                 kind = "synergy"
-            found.append(
-                Hypothesis(
-                    perturbations=parts,
-                    dose=dose,
-                    time_h=time_h,
-                    readout=wanted.readout.variable,
-                    direction=wanted.direction,
-                    kind=kind,
-                    mechanism=mechanism(parts, briefing.classes),
-                )
+            proposed = Hypothesis(
+                perturbations=parts,
+                dose=dose,
+                time_h=time_h,
+                readout=wanted.readout.variable,
+                direction=wanted.direction,
+                kind=kind,
+                mechanism=mechanism(parts, briefing.classes),
             )
+            found.append(proposed.model_copy(update={"origin": origins.get(_line(proposed), proposed.origin)}))
         return found
 
     def _context(self, question: str, briefing: Briefing, panel: bool, assumptions: list[str]) -> Context:
@@ -155,6 +160,10 @@ class BuiltinMind:
         if goal.candidates and not set(goal.candidates) >= set(parts):
             return False
         return len(parts) == 1 or goal.intent == "interaction"
+
+
+def _line(h: Hypothesis) -> tuple[object, ...]:
+    return (tuple(sorted(h.perturbations)), h.dose, h.time_h, h.readout, h.direction)
 
 
 def mechanism(parts: tuple[str, ...], classes: dict[str, str]) -> str:

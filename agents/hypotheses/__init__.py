@@ -1,0 +1,1 @@
+"""Hypotheses from several sources: each reads what the scientist knows and says what is worth trying to break."""
