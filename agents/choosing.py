@@ -134,6 +134,7 @@ def _panel(session: Session, stakes: Sequence[Stake], states: dict[str, ClaimSta
             mechanism_class=session.classes.get(name, UNKNOWN),
             z_mean=s.prediction.theory.mean,
             z_sd=s.prediction.theory.sd,
+            noise=s.prediction.noise_sd if s.claim.contrast.populations else 0.0,
             abstain=s.abstained,
         )
         for name, s in by_name.items()

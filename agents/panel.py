@@ -1,8 +1,9 @@
 """Which compounds to put on the panel: likely to work in this line, sure of it, and different in mechanism.
 
-The score of a compound is the probability, under the cell's belief, that this line is among the quarter most
-sensitive to it: P(z <= -0.67), z standardised over lines. Taking the highest scores greedily, with at most
-``per_class`` of one mechanism class, maximises the expected number of hits under that rule.
+The score of a compound is the probability, under the cell's belief, that a reading puts this line among the quarter
+most sensitive to it: P(z <= -0.67), z standardised over lines, its variance that of the belief and of one reading.
+Taking the highest scores greedily, with at most ``per_class`` of one mechanism class, maximises the expected number of
+hits under that rule: exchanges find nothing better.
 """
 
 from __future__ import annotations
@@ -20,12 +21,16 @@ UNKNOWN = "unknown"
 
 
 class Candidate(Frozen):
-    """A compound that could go on the panel. z_mean, z_sd: belief about its standardised response (low = sensitive)."""
+    """A compound that could go on the panel. z_mean, z_sd: belief about its standardised response (low = sensitive).
+
+    noise: sd of one reading about it, on the same scale; without it a belief passes for surer than a reading can be.
+    """
 
     name: str
     mechanism_class: str = UNKNOWN
     z_mean: float
     z_sd: float = Field(gt=0)
+    noise: float = Field(default=0.0, ge=0)
     abstain: str = ""  # the cell's reason not to say; such a compound is passed over
 
 
@@ -46,6 +51,11 @@ class PanelItem(Frozen):
 def hit_probability(z_mean: float, z_sd: float, threshold: float = BEST_QUARTER) -> float:
     """P(z <= threshold) for z ~ N(z_mean, z_sd^2)."""
     return normal_cdf((threshold - z_mean) / z_sd)
+
+
+def chance(c: Candidate) -> float:
+    """Probability that a reading of the candidate is a hit."""
+    return hit_probability(c.z_mean, math.hypot(c.z_sd, c.noise))
 
 
 def normal_cdf(x: float) -> float:
@@ -73,7 +83,7 @@ def choose_panel(
         c for c in candidates
         if not c.abstain and c.name.casefold() not in barred and c.mechanism_class.casefold() not in barred
     ]  # fmt: skip
-    ranked = sorted(open_, key=lambda c: (-hit_probability(c.z_mean, c.z_sd), c.name))
+    ranked = sorted(open_, key=lambda c: (-chance(c), c.name))
     classes = {c.mechanism_class for c in ranked} - {UNKNOWN}
     if not held and len(classes) < min_classes:
         raise BadInput(
@@ -95,7 +105,7 @@ def choose_panel(
 
 
 def _item(c: Candidate, rank: int, among: int) -> PanelItem:
-    probability = hit_probability(c.z_mean, c.z_sd)
+    probability = chance(c)
     spread = 1.6448536269514722 * c.z_sd
     low, mid, high = (100 * normal_cdf(z) for z in (c.z_mean - spread, c.z_mean, c.z_mean + spread))
     why = (
