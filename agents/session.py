@@ -65,7 +65,7 @@ class Session:
 
         name = self.spec.data or questions.choose_dataset(self.spec.question, self.spec.patient is not None)
         self.say(f"reading {name}")
-        return load(name)
+        return load(name, workspace=self.workspace)
 
     @cached_property
     def patient(self) -> Patient | None:
@@ -82,7 +82,8 @@ class Session:
         """
         from . import hazards
 
-        _ = self._simulated
+        lab = self._simulated.capabilities() if self._simulated else virtual(self.dataset.name)
+        Purse.of(self.ledger, self.campaign, self.spec.budget, lab).require_one()
         hazards.require_release(hazards.in_text(self.spec.question), self.spec.released)
         hazards.require_release(hazards.in_dataset(self.dataset), self.spec.released)
         briefing = self.briefing()
@@ -130,7 +131,8 @@ class Session:
             return None
         from ..tools.lab.simulated import SimulatedLab
 
-        return SimulatedLab(self.dataset, self.ledger, self.campaign, seed=self.spec.seed)
+        plate = plate_of(self.spec.budget)
+        return SimulatedLab(self.dataset, self.ledger, self.campaign, seed=self.spec.seed, plate=plate)
 
     @cached_property
     def builtin(self) -> BuiltinMind:
