@@ -33,7 +33,7 @@ def choose(session: Session, hypotheses: Sequence[Hypothesis], cycle: int, wells
         narrower = successors(session, states)
         ids = {s.claim.id for s in narrower}
         fresh = [*narrower, *(s for s in staked if s.claim.id not in ids)]
-        fresh = [s for s in fresh if s.claim.id not in states and believed(s)]
+        fresh = [s for s in fresh if s.claim.id not in states and believed(s) and not _ruled_out(s, session)]
         if any(s.claim.revises for s in fresh):
             session.say(f"{sum(bool(s.claim.revises) for s in fresh)} refuted claims have a narrower successor")
     if goal.intent == "panel":
@@ -146,6 +146,13 @@ def _panel(session: Session, stakes: Sequence[Stake], states: dict[str, ClaimSta
     least = min(session.goal.min_classes, len({c.mechanism_class for c in candidates} | set(held)))
     items = choose_panel(candidates, n=free, min_classes=max(1, least), held=held)
     return [by_name[i.name] for i in items]
+
+
+def _ruled_out(stake: Stake, session: Session) -> bool:
+    """Whether the goal excludes one of the claim's perturbations, whoever proposed it."""
+    if not session.goal.exclusions:
+        return False
+    return any(session.excluded(p.name) for p in stake.claim.contrast.arms[0].perturbations)
 
 
 def name_of(claim: Claim) -> str:

@@ -71,7 +71,8 @@ STOP_WORDS = frozenset(
     "on or our please propose should tell that the their them there these this those to under we what when where "
     "which who whose will with work working would you predicted given table dose doses time times any than if "
     "against does most best both between mechanistically distinct clinical laboratory parameters stage "
-    "signalling signaling down up".split()
+    "signalling signaling down up suggest recommend list name rank pick choose select identify show tell cells "
+    "cell".split()
 )  # fmt: skip
 
 
@@ -153,8 +154,10 @@ def direction_in(question: str) -> Literal["up", "down"] | None:
 
 def leftover(question: str, used: Iterable[str]) -> tuple[str, ...]:
     """Content words (Latin script) that matched nothing: shown to the user as not understood."""
-    flat = " ".join(used).lower()
+    names = list(used)
+    flat = " ".join(names).lower()
     known = {re.sub(r"[^a-z0-9]", "", w) for w in re.split(r"[^a-z0-9]+", flat)}
+    known |= {re.sub(r"[^a-z0-9]", "", n.lower()) for n in names}
     vocabulary = (
         *PANEL_WORDS,
         *PAIR_WORDS,

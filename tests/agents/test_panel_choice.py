@@ -37,6 +37,35 @@ def test_certainty_beats_a_slightly_lower_mean() -> None:
     assert choose_panel([sure, bold], n=1, min_classes=1)[0].name == "sure"
 
 
+def test_a_noisy_reading_makes_a_small_sure_effect_worth_less() -> None:
+    sure, strong = candidate("sure", "A", -0.9, 0.1), candidate("strong", "B", -1.6, 0.8)
+    assert choose_panel([sure, strong], n=1, min_classes=1)[0].name == "sure"
+    noisy = [c.model_copy(update={"noise": 0.6}) for c in (sure, strong)]
+    first = choose_panel(noisy, n=1, min_classes=1)[0]
+    assert first.name == "strong"
+    assert first.probability == pytest.approx(hit_probability(-1.6, 1.0))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("ABC?"), st.floats(-3, 3)), min_size=3, max_size=8),
+    st.integers(2, 5),
+    st.integers(1, 3),
+)
+def test_no_other_panel_expects_more_hits(pool: list[tuple[str, float]], n: int, least: int) -> None:
+    """Against every panel of the same size that keeps the rules: exchanges could gain nothing."""
+    candidates = [candidate(f"c{i}", UNKNOWN if k == "?" else k, z) for i, (k, z) in enumerate(pool)]
+    least = min(least, len({c.mechanism_class for c in candidates} - {UNKNOWN}))
+    panel = choose_panel(candidates, n=n, min_classes=least)
+
+    def keeps(chosen: tuple[Candidate, ...]) -> bool:
+        kinds = [c.mechanism_class for c in chosen]
+        return len(set(kinds) - {UNKNOWN}) >= least and all(kinds.count(k) <= 2 for k in kinds)
+
+    best = max(sum(hit_probability(c.z_mean, c.z_sd) for c in chosen)
+               for chosen in itertools.combinations(candidates, len(panel)) if keeps(chosen))  # fmt: skip
+    assert sum(p.probability for p in panel) == pytest.approx(best)
+
+
 def test_places_are_kept_for_the_classes_that_are_still_missing() -> None:
     pool = [candidate(f"A{i}", "A", -3.0) for i in range(3)] + [candidate(k, k, 1.0) for k in ("B", "C", "D")]
     panel = choose_panel(pool, n=4, min_classes=4)
