@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,11 @@ from ..knowledge.artefacts import Artefacts
 from ..knowledge.claims import Claim, Design, Prediction
 from ..knowledge.ledger import Ledger
 from ..tools.lab.protocol import LabExecutor
-from ..tools.lab.replay import ReplayLab
+from ..tools.lab.replay import ReplayLab, replaying
 from ..world_model.errors import BadInput, Corrupt
 from ..world_model.vocabulary import Readout, content_hash
 from . import questions, reviews
+from .allowance import Purse
 from .goal import Goal
 from .minds.builtin import BuiltinMind
 from .minds.protocol import Briefing, Mind
@@ -82,7 +83,7 @@ class Session:
         """
         from . import hazards
 
-        lab = self._simulated.capabilities() if self._simulated else virtual(self.dataset.name)
+        lab = self._simulated.capabilities() if self._simulated else replaying(self.dataset)
         Purse.of(self.ledger, self.campaign, self.spec.budget, lab).require_one()
         hazards.require_release(hazards.in_text(self.spec.question), self.spec.released)
         hazards.require_release(hazards.in_dataset(self.dataset), self.spec.released)
@@ -131,14 +132,14 @@ class Session:
             return None
         from ..tools.lab.simulated import SimulatedLab
 
-        plate = plate_of(self.spec.budget)
-        return SimulatedLab(self.dataset, self.ledger, self.campaign, seed=self.spec.seed, plate=plate)
+        plate, seed = self.spec.budget.plate, self.spec.seed
+        return SimulatedLab(self.dataset, self.ledger, self.campaign, seed=seed, plate=plate)
 
     @cached_property
     def builtin(self) -> BuiltinMind:
-        from .hypotheses.leads import leads
+        from .hypotheses.leads import Leads
 
-        return BuiltinMind(partial(leads, self))
+        return BuiltinMind(Leads(self))
 
     @cached_property
     def mind(self) -> Mind:
@@ -213,6 +214,10 @@ class Session:
     def wells_spent(self) -> int:
         """Wells this campaign has revealed."""
         return sum(len(e.payload["wells"]) for e in self.ledger.events(kind="wells_revealed", campaign=self.campaign))
+
+    def purse(self) -> Purse:
+        """The campaign's limits, with what it has spent."""
+        return Purse.of(self.ledger, self.campaign, self.spec.budget, self.lab.capabilities())
 
     def cell(self, *, without_run: str = "") -> VirtualCell:
         """The cell that knows the training wells and every well revealed so far (but those of one run)."""

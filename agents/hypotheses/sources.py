@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ...world_model.errors import BadInput, UnknownName
+from ...world_model.mechanism.signalling import readout_node, targets_of
 from ...world_model.network import SignedNetwork
 from ...world_model.rows import Array
 from ..goal import Hypothesis, ReadoutGoal
@@ -158,29 +160,41 @@ def gaps(state: State) -> list[Hypothesis]:
 
 
 def mechanisms(state: State) -> list[Hypothesis]:
-    """Perturbations of nodes from which a signed path of the explanation leads to the readout, shortest path first.
+    """Perturbations of nodes from which a signed path of the network leads to the readout, shortest path first.
 
-    A perturbation is taken to lower its targets (activation and overexpression: to raise them).
+    A perturbation without a target on the network is left out; so is one that would push the readout the other way.
     """
     if state.network is None:
         return []
-    push = 1 if state.goal.kind in ("activation", "overexpression", "ligand", "stimulus") else -1
     found = []
     for wanted in state.goal.readouts:
-        paths = _paths_to(state.network, wanted.readout.variable)
+        node = readout_node(wanted.readout.variable, state.network)
+        if node is None:
+            continue
+        paths, aim = _paths_to(state.network, node.node), sign(wanted) * node.sign
         hits = []
         for name in state.singles:
-            ways = [paths[t, s] for t in state.targets_of(name) for s in (1, -1) if s * push == sign(wanted)
-                    and (t, s) in paths]  # fmt: skip
+            pushes = _pushes(name, state.goal.kind, state.network)
+            ways = [paths[t, s * aim] for t, s in pushes.items() if (t, s * aim) in paths]
             if ways:
                 hits.append((min(ways, key=lambda way: (len(way), way)), name))
-        last = state.grid([name for _, name in sorted(hits)[:EACH]]).drop_duplicates("perturbation", keep="last")
-        why = {name: f"{name} through {', '.join(way)}" for way, name in hits}
+        last = state.grid(
+            [name for _, name in sorted(hits, key=lambda hit: (len(hit[0]), hit))[:EACH]]
+        ).drop_duplicates("perturbation", keep="last")
+        why = {name: f"{name} through {', '.join(way)}" if way else f"{name} on {node.node}" for way, name in hits}
         found += [
             state.hypothesis(str(name), float(dose), float(time_h), wanted, "mechanism", why[str(name)])
             for name, dose, time_h in last[ARM].itertuples(index=False)
         ]
     return found
+
+
+def _pushes(name: str, kind: str, network: SignedNetwork) -> dict[str, int]:
+    """Node -> sign of what the perturbation does to it; empty where the network holds none of its targets."""
+    try:
+        return dict(targets_of(name, kind, network))
+    except (BadInput, UnknownName):
+        return {}
 
 
 Source = Callable[[State], list[Hypothesis]]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...world_model.compounds import facts_for
 from ...world_model.rows import Array
 from ..asked import ruled_out
 from ..goal import Goal, Hypothesis, ReadoutGoal
@@ -29,8 +28,7 @@ EACH = 12  # most hypotheses of one source
 class State:
     """cell: with the rows it has learned from. corroborated: claims of the ledger that stand.
 
-    other: a context to be spared (selectivity). network: the explanation in force; targets: perturbation -> nodes
-    that it lowers (compounds: their known targets, unless given).
+    other: a context to be spared (selectivity). network: what the readout is explained with.
     """
 
     goal: Goal
@@ -39,7 +37,6 @@ class State:
     corroborated: tuple[Claim, ...] = ()
     other: str | None = None
     network: SignedNetwork | None = None
-    targets: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -83,9 +80,6 @@ class State:
         """The readout's column in the cell's predictions, where it has one."""
         readouts = self.cell.readouts if self.cell is not None else ()
         return readouts.index(wanted.readout.variable) if wanted.readout.variable in readouts else None
-
-    def targets_of(self, name: str) -> tuple[str, ...]:
-        return tuple(self.targets.get(name) or facts_for(name).targets or (name,))
 
     def hypothesis(
         self, name: str, dose: float | None, time_h: float | None, wanted: ReadoutGoal, origin: str, mechanism: str = ""

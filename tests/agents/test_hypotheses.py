@@ -136,11 +136,16 @@ def test_gaps_are_what_this_context_has_not_seen() -> None:
 
 
 def test_a_mechanism_is_a_signed_path_from_a_target() -> None:
-    network = SignedNetwork.of("planted", [("MEK", "pERK", 1), ("RAF", "MEK", 1), ("PP", "pERK", -1), ("X", "Y", 1)])
-    targets = {"Da": ("RAF",), "Db": ("MEK",), "Ea": ("PP",), "Eb": ("X",)}
-    found = sources.mechanisms(replace(plain(), network=network, targets=targets))
-    assert names(found) == ["Db", "Da"]  # lowering PP would raise pERK; X leads nowhere
-    assert found[1].mechanism == "Da through RAF +> MEK, MEK +> pERK"
+    network = SignedNetwork.of(
+        "planted", [("MAP2K1", "pERK", 1), ("BRAF", "MAP2K1", 1), ("AKT1", "pERK", -1), ("EGFR", "elsewhere", 1)]
+    )
+    drugs = ("Dabrafenib", "Trametinib", "MK-2206", "Gefitinib", "of no known target")
+    state = State(GOAL, BRIEFING.model_copy(update={"perturbations": drugs}), network=network)
+    found = sources.mechanisms(state)
+    assert names(found) == ["Trametinib", "Dabrafenib"]  # inhibiting AKT1 would raise pERK; EGFR leads nowhere
+    assert found[1].mechanism == "Dabrafenib through BRAF +> MAP2K1, MAP2K1 +> pERK"
+    raised = GOAL.model_copy(update={"readouts": (ReadoutGoal(readout=ERK, direction="up"),)})
+    assert names(sources.mechanisms(replace(state, goal=raised))) == ["MK-2206"]
     assert sources.mechanisms(plain()) == []
 
 
