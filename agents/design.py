@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..knowledge.claims import ArmRequest, Design
+from .allowance import Purse
 from .prioritise import Bundle
 
 
@@ -12,12 +13,7 @@ def draft_design(
     campaign: str, cycle: int, dataset: str, picked: Sequence[Bundle], predictions: Sequence[str], seed: int
 ) -> Design:
     """The design for review. cost is in wells."""
-    needed: dict[str, ArmRequest] = {}
-    for request in (r for bundle in picked for r in bundle.requests):
-        known = needed.get(request.arm.key())
-        if known is None or known.n < request.n:
-            needed[request.arm.key()] = request
-    arms = tuple(needed.values())
+    arms = merged(picked)
     best = max(picked, key=lambda b: b.priority)
     return Design(
         campaign=campaign,
@@ -29,3 +25,21 @@ def draft_design(
         seed=seed,
         rationale=f"{len(picked)} bundles of claims; the first because it is {best.reason}",
     )
+
+
+def merged(picked: Sequence[Bundle]) -> tuple[ArmRequest, ...]:
+    """Every arm of the bundles once, with the most wells that any of them asks for."""
+    needed: dict[str, ArmRequest] = {}
+    for request in (r for bundle in picked for r in bundle.requests):
+        known = needed.get(request.arm.key())
+        if known is None or known.n < request.n:
+            needed[request.arm.key()] = request
+    return tuple(needed.values())
+
+
+def fitting(picked: Sequence[Bundle], purse: Purse, seed: int) -> list[Bundle]:
+    """The bundles without the last ones that would pass a limit: wells on plates may need more room than they count."""
+    kept = sorted(picked, key=lambda b: -b.priority)
+    while kept and purse.refusal(merged(kept), seed):
+        kept.pop()
+    return [b for b in picked if b in kept]

@@ -12,7 +12,7 @@ from ..knowledge.evalues import assess
 from ..world_model.errors import NotAllowed
 from . import beliefs, choosing
 from .analysis import looks
-from .design import draft_design
+from .design import draft_design, fitting
 from .goal import Hypothesis
 from .policies import approve
 from .reviews import approval_for, decision_on
@@ -81,15 +81,22 @@ class Nodes(RoleNodes):
                 s.record("prediction_registered", payload, f"prediction:{stake.claim.id}")
                 self.cite(state, [stake.claim])
             return {"verdict": "report", "reason": "no measured line stands in for the patient: nothing can be tested"}
-        chosen = choosing.choose(s, hypotheses, cycle, s.spec.budget.wells - s.wells_spent())
+        purse = s.purse()
+        allowed = purse.allowance()
+        chosen = fitting(choosing.choose(s, hypotheses, cycle, allowed.wells), purse, s.spec.seed)
         for bundle in chosen:
             for weighed in bundle.claims:
                 claim = weighed.stake.claim
                 s.record("claim_proposed", {"claim": claim.model_dump(mode="json")}, f"claim:{claim.id}")
                 self.cite(state, [claim])
         if not chosen:
-            return {"verdict": "report", "reason": "nothing left that is worth testing and that the lab can answer"}
+            why = f" ({allowed.because})" if allowed.wells < s.spec.budget.wells else ""
+            return {
+                "verdict": "report",
+                "reason": f"nothing left that is worth testing and that the lab can answer{why}",
+            }
         s.say(f"cycle {cycle + 1}: {sum(len(b.claims) for b in chosen)} claims worth breaking in {len(chosen)} bundles")
+        s.say(f"cycle {cycle + 1}: {allowed.because}")
         return {"picked": s.artefacts.put_json([choosing.dump(b) for b in chosen]), "verdict": "design"}
 
     def design(self, state: LoopState) -> LoopState:
@@ -113,6 +120,9 @@ class Nodes(RoleNodes):
                     s.record("prediction_registered", payload, f"prediction:{stake.claim.id}")
                 predictions.append(prediction.id)
         proposed = draft_design(s.campaign, cycle, s.goal.dataset, picked, predictions, s.spec.seed)
+        limit = s.purse().allowance()
+        if limit.kind != "wells":
+            proposed = proposed.model_copy(update={"rationale": f"{proposed.rationale}; {limit.because}"})
         s.record("experiment_proposed", {"design": proposed.model_dump(mode="json")}, f"design:{cycle}")
         s.artefacts.put_json(proposed.model_dump(mode="json"))
         s.say(f"cycle {cycle + 1}: proposed {proposed.wells} wells in {len(proposed.arms)} arms")
@@ -124,7 +134,8 @@ class Nodes(RoleNodes):
         decided = decision_on(s.ledger, state["design"])
         if decided is None and s.spec.auto_approve:
             design = s.design(state["design"])
-            left = s.spec.budget.wells - s.wells_spent()
+            purse = s.purse()
+            left = 0 if purse.refusal(design.arms, design.seed) else purse.allowance().wells
             consent = approve(s.spec.auto_approve, design, s.lab.capabilities(), left)
             if consent is not None:
                 payload = {
@@ -154,6 +165,8 @@ class Nodes(RoleNodes):
         s = self.s
         design = s.design(state["design"])
         approval = approval_for(s.ledger, state["design"])
+        if not self._submitted(state["design"]):
+            s.purse().require(design)
         run = s.lab.submit(design, f"{s.campaign}/{state['design']}", approval)
         s.say(f"cycle {state.get('cycle', 0) + 1}: {design.wells} wells run")
         return {"run": run}
@@ -202,8 +215,9 @@ class Nodes(RoleNodes):
     def decide(self, state: LoopState) -> LoopState:
         s, cycle = self.s, state.get("cycle", 0) + 1
         budget = s.spec.budget
-        if s.spec.budget.wells - s.wells_spent() <= 0:
-            return {"cycle": cycle, "verdict": "report", "reason": f"the budget of {budget.wells} wells is spent"}
+        allowed = s.purse().allowance()
+        if allowed.wells <= 0:
+            return {"cycle": cycle, "verdict": "report", "reason": allowed.because}
         if cycle >= budget.cycles:
             return {"cycle": cycle, "verdict": "report", "reason": f"{budget.cycles} cycles are done"}
         if time.monotonic() - self.started > budget.hours * 3600:
@@ -228,6 +242,11 @@ class Nodes(RoleNodes):
             s.say(f"{answer['cut_sentences']} sentences of the answer were cut: the ledger does not support them")
         s.record("answer", answer, "answer")
         return {"verdict": "report"}
+
+    def _submitted(self, design_hash: str) -> bool:
+        """Whether the lab ran this design before a crash: submitting it again spends nothing."""
+        events = self.s.ledger.events(kind="run_submitted", campaign=self.s.campaign)
+        return any(e.payload["design_hash"] == design_hash for e in events)
 
     def _close_spent(self) -> None:
         """A claim whose lab has no fresh wells left can go no further: undecided, with that reason."""

@@ -6,6 +6,7 @@ Claims on the same treated arm share its wells, so they are weighed together as 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,7 @@ from ..knowledge.claims import ArmRequest, Batch
 from ..knowledge.power import e_power, severity
 from ..tools.lab.protocol import LabExecutor
 from ..world_model.vocabulary import Arm
+from .batches import Item, choose_batch
 from .staking import Stake
 
 WORTH_TESTING = 0.05  # expected growth of log10 e below which wells teach next to nothing
@@ -44,6 +46,11 @@ class Bundle:
     @property
     def wells(self) -> int:
         return sum(r.n for r in self.requests)
+
+    @property
+    def worth(self) -> float:
+        """value x useful growth of log10 e, summed over the claims."""
+        return self.priority * self.cost
 
     @property
     def perturbation(self) -> str:
@@ -122,24 +129,34 @@ def _useful(weighed: Weighed) -> float:
 
 
 def pick(ranked: Sequence[Bundle], *, wells: int, most: int) -> list[Bundle]:
-    """Greedy choice under a budget of wells; repeats of one perturbation are discounted, shared arms paid once."""
-    left, chosen, paid = list(ranked), [], {}  # type: ignore[var-annotated]
-    spent, used = 0, {}  # type: ignore[var-annotated]
-    while left and len(chosen) < most:
-        best = max(
-            left,
-            key=lambda b: (b.priority * REPEAT_DISCOUNT ** used.get(b.perturbation, 0), b.claims[0].stake.claim.id),
+    """The batch of bundles under a budget of wells (batches.py): repeats of one perturbation are discounted, and an arm
+    that several bundles ask for is paid once, with the most wells that any of them needs."""
+    steps: dict[str, set[int]] = {}
+    users: Counter[str] = Counter()
+    for request in (r for bundle in ranked for r in bundle.requests):
+        steps.setdefault(request.arm.key(), set()).add(request.n)
+        users[request.arm.key()] += 1
+    wells_of: dict[str, int] = {}  # an arm's first wells, then what each larger request adds to them
+    for key in (k for k in steps if users[k] > 1):
+        sizes = sorted(steps[key])
+        wells_of |= {f"{key}/{n}": n - before for before, n in zip([0, *sizes], sizes, strict=False)}
+    items = [
+        Item(
+            worth=bundle.worth,
+            own=sum(r.n for r in bundle.requests if users[r.arm.key()] == 1),
+            shared=tuple(
+                f"{r.arm.key()}/{n}"
+                for r in bundle.requests
+                if users[r.arm.key()] > 1
+                for n in sorted(steps[r.arm.key()])
+                if n <= r.n
+            ),
+            family=bundle.perturbation,
         )
-        left.remove(best)
-        extra = sum(max(0, r.n - paid.get(r.arm.key(), 0)) for r in best.requests)
-        if spent + extra > wells:
-            continue
-        spent += extra
-        for request in best.requests:
-            paid[request.arm.key()] = max(request.n, paid.get(request.arm.key(), 0))
-        used[best.perturbation] = used.get(best.perturbation, 0) + 1
-        chosen.append(best)
-    return chosen
+        for bundle in ranked
+    ]
+    chosen = choose_batch(items, wells_of, wells, most=most, repeat=REPEAT_DISCOUNT).chosen
+    return [ranked[k] for k in sorted(chosen)]
 
 
 def _requests(

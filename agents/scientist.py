@@ -145,7 +145,10 @@ def decide(
         if decision == "edit":
             if edited is None:
                 raise BadInput("An edit needs the edited design", cure="give its JSON file: --edit FILE")
-            payload["design"] = reviews.read_edit(edited, design).model_dump(mode="json")
+            changed = reviews.read_edit(edited, design)
+            session = _session(ledger, design.campaign, workspace, lambda _: None)
+            session.purse().require(changed)
+            payload["design"] = changed.model_dump(mode="json")
         ledger.append(
             "experiment_decided",
             payload,

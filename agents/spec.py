@@ -106,6 +106,8 @@ class CampaignSpec(Frozen):
         told = self.model_dump(mode="json")
         if self.lab is None:
             told.pop("lab")  # a spec from before labs could be named keeps its id
+        first = ("wells", "cycles", "hours", "usd")  # and so does one from before a lab's limits could be
+        told["budget"] = {k: v for k, v in told["budget"].items() if k in first or v is not None}
         return "K" + content_hash(told)[:10]
 
 

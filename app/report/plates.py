@@ -11,6 +11,7 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...agents.budget import Budget
 from ...knowledge.claims import Claim, Design, Prediction
 from ...tools.lab.plates import FORMATS, Layout, lay_out
 from ...world_model.errors import BadInput
@@ -26,10 +27,12 @@ POWER = ("claim", "sentence", "wells per arm", "e_power", "severity", "reason")
 def write_plates(ledger: Ledger, campaign: str, folder: Path) -> list[Path]:
     """The files written, in order of cycle; none where nothing was proposed."""
     written = []
+    limits = [e.payload["budget"] for e in ledger.events(kind="campaign_started", campaign=campaign)]
+    plate = Budget.model_validate(limits[0]).plate if limits else None
     for event in ledger.events(kind="experiment_proposed", campaign=campaign):
         design = Design.model_validate(event.payload["design"])
         try:
-            layout = lay_out(design.arms, seed=design.seed)
+            layout = lay_out(design.arms, wells=plate, seed=design.seed)
         except BadInput:  # more replicates of one arm than the largest plate holds: no map to draw
             continue
         stem = folder / f"plates-{design.cycle + 1}"

@@ -17,12 +17,16 @@ RunState = Literal["queued", "running", "done", "failed", "needs_human"]
 
 
 class Capabilities(Frozen):
-    """What a lab can do. cost_per_well in wells-equivalents (replay and simulation: 1)."""
+    """What a lab can do. cost_per_well in wells-equivalents (replay and simulation: 1). usd_per_well, usd_per_plate:
+    its prices, None where it has none. days_per_cycle: from an experiment's start to its readings."""
 
     name: str
     dataset: str
     modalities: tuple[str, ...]
     cost_per_well: float = 1.0
+    usd_per_well: float | None = None
+    usd_per_plate: float | None = None
+    days_per_cycle: float = 1.0
 
 
 class Problem(Frozen):

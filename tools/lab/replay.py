@@ -40,14 +40,13 @@ class ReplayLab:
         alias: Mapping[str, str] | None = None,
     ) -> None:
         self._wells = dataset.wells
-        self._dataset = dataset.name
+        self._capabilities = replaying(dataset)
         self._allowed = frozenset(int(r) for r in rows)
         self._ledger, self._campaign, self._seed = ledger, campaign, seed
         self._alias = dict(alias or {})
 
     def capabilities(self) -> Capabilities:
-        modalities = tuple(sorted(set(self._wells.var["modality"].astype(str))))
-        return Capabilities(name="replay", dataset=self._dataset, modalities=modalities)
+        return self._capabilities
 
     def available(self, arm: Arm) -> int:
         return len(self._fresh(arm, self._revealed()))
@@ -167,6 +166,12 @@ class ReplayLab:
             block=str(self._wells.obs["batch"].iloc[row]),
             values=measured,
         )
+
+
+def replaying(dataset: Dataset) -> Capabilities:
+    """What a replay of this data set can do. Its wells were paid long ago: no prices."""
+    modalities = tuple(sorted(set(dataset.wells.var["modality"].astype(str))))
+    return Capabilities(name="replay", dataset=dataset.name, modalities=modalities)
 
 
 def _hash(wells: Iterable[Well]) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ENDLESS = 10_000  # fresh wells of any arm
 LEAST_DOSE, MOST_DOSE = 1e-4, 100.0  # uM
+USD_PER_WELL, USD_PER_PLATE = 1.0, 10.0  # play money, so that a budget of it can be tried
 
 
 class SimulatedLab:
@@ -44,7 +45,13 @@ class SimulatedLab:
 
     def capabilities(self) -> Capabilities:
         modalities = tuple(sorted(set(self._wells.var["modality"].astype(str))))
-        return Capabilities(name="simulated", dataset=self._info.dataset, modalities=modalities)
+        return Capabilities(
+            name="simulated",
+            dataset=self._info.dataset,
+            modalities=modalities,
+            usd_per_well=USD_PER_WELL,
+            usd_per_plate=USD_PER_PLATE,
+        )
 
     def available(self, arm: Arm) -> int:
         """Endless for what the cell and the liquid handler can do, else 0."""
