@@ -54,7 +54,7 @@ def test_a_noisy_reading_makes_a_small_sure_effect_worth_less() -> None:
 def test_no_other_panel_expects_more_hits(pool: list[tuple[str, float]], n: int, least: int) -> None:
     """Against every panel of the same size that keeps the rules: exchanges could gain nothing."""
     candidates = [candidate(f"c{i}", UNKNOWN if k == "?" else k, z) for i, (k, z) in enumerate(pool)]
-    least = min(least, len({c.mechanism_class for c in candidates} - {UNKNOWN}))
+    least = min(least, n, len({c.mechanism_class for c in candidates} - {UNKNOWN}))
     panel = choose_panel(candidates, n=n, min_classes=least)
 
     def keeps(chosen: tuple[Candidate, ...]) -> bool:
