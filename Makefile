@@ -27,7 +27,7 @@ types: $(VENV)/installed
 	$(BIN)/mypy
 
 unit: $(VENV)/installed
-	$(BIN)/pytest -q --durations=8
+	$(BIN)/pytest -q -n 2 --dist loadfile --durations=8
 
 # opt-in: whole campaigns with a real model of 98 MB on this machine, in an environment of its own
 LLM := .venv-llm

@@ -220,7 +220,12 @@ class ConditionCell:
 
     # --- answering ---
 
-    def novelty(self, query: Query, conditions: pd.DataFrame) -> Codes:
+    def novelty(self, conditions: pd.DataFrame) -> list[str]:
+        """In which way each condition is new to the training data (a key of ``NOVELTY``)."""
+        names = list(NOVELTY)
+        return [names[i] for i in self.ways(self.bases.query(conditions), conditions)]
+
+    def ways(self, query: Query, conditions: pd.DataFrame) -> Codes:
         """(n,) place in ``NOVELTY`` of the first way that fits."""
         single = np.array([len(parts(p)) <= 1 for p in conditions["perturbation"]])
         levels = self.bases.coder.levels
@@ -243,7 +248,7 @@ class ConditionCell:
         """
         priors = self.priors if context is None else self.priors.describing(context)
         query = self.bases.query(conditions)
-        bases, novelty = self.sums.values(query), self.novelty(query, conditions)
+        bases, novelty = self.sums.values(query), self.ways(query, conditions)
         chosen = self.chosen(novelty, bases)  # (n, bases)
         n, r = len(conditions), len(self.rows.readouts)
         mean, sd, near = np.zeros((n, r)), np.zeros((n, r)), np.zeros(n)

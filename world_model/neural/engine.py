@@ -73,7 +73,7 @@ class NeuralEngine:
         measured = set(cell_keys(self.process.rows.conditions, *NOVELTY["known elsewhere"]))
         own = np.array([key in measured for key in cell_keys(conditions, *NOVELTY["known elsewhere"])])
         query = self.process.bases.query(conditions)
-        novelty = np.array(list(NOVELTY))[self.process.novelty(query, conditions)]
+        novelty = np.array(list(NOVELTY))[self.process.ways(query, conditions)]
         priors = self.process.priors if context is None else self.process.priors.describing(context)
         mean, sd, base = told.mean.copy(), told.epistemic.copy(), list(told.base)
         values = self.process.sums.values(query)
