@@ -77,6 +77,7 @@ def lay(question: str, slots: Slots, briefing: Briefing, intent: Intent) -> Laid
     said += _absent(slots, briefing, singles)
     used = [w for name in slots.exclusions for w in (name.removeprefix("class:"), f"{name.removeprefix('class:')}s")]
     used += [e.what for e in exclusions]
+    used += [slots.disease] if slots.disease else []
     held = members_of((*slots.exclusions, *slots.perturbations), singles)
     used += [w for m in held for w in (m, facts_for(m).name, *facts_for(m).aliases)]
     used += [w for words, told in _WORDS if told(slots) for w in words.split()]

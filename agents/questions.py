@@ -172,7 +172,7 @@ def leftover(question: str, used: Iterable[str]) -> tuple[str, ...]:
         low = word.lower()
         if low in STOP_WORDS or low in known or any(low.startswith(v) for v in vocabulary if v.isascii()):
             continue
-        if low.rstrip("s") in known or low.replace("-", "") in known:
+        if low.rstrip("s") in known or low.replace("-", "") in known or known.issuperset(low.split("-")):
             continue
         kept.append(word)
     return tuple(dict.fromkeys(kept))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from cytocrux.agents import scientist
 from cytocrux.agents.asked import capped, exclude, nearest, ruled_out
 from cytocrux.agents.budget import Budget
 from cytocrux.agents.goal import Exclusion, Goal
 from cytocrux.agents.minds.builtin import BuiltinMind
 from cytocrux.agents.minds.protocol import Briefing
 from cytocrux.agents.understanding.slots import read
+from cytocrux.knowledge.ledger import Ledger
 from cytocrux.world_model.compounds import facts_for
 from cytocrux.world_model.errors import BadInput
 from cytocrux.world_model.vocabulary import Readout
@@ -132,6 +136,11 @@ def test_a_partner_drug_is_not_what_the_panel_chooses_from() -> None:
     assert goal("Which drug is synergistic with venetoclax in SU-DHL-4?", GDSC).candidates == ()
 
 
+def test_a_disease_is_placed() -> None:
+    asked = goal("Propose drugs for SU-DHL-4; stage II non-Hodgkin lymphoma", GDSC)
+    assert asked.disease == "non-hodgkin lymphoma" and not asked.unplaced
+
+
 def test_names_without_wells_are_said() -> None:
     said = goal("Which drugs kill SU-DHL-4 but spare normal T cells?", GDSC).assumptions
     assert "T cell is named; gdsc has no wells of it." in said
@@ -160,3 +169,11 @@ def test_a_limit_in_the_question_only_lowers_what_nobody_set(given: Budget, text
 def test_money_and_days_are_said_not_to_be_limits() -> None:
     said = " ".join(goal("Which MEK inhibitor lowers pERK in C32 within two weeks, under $1500?").assumptions)
     assert "14 days are not a limit here" in said and "1500 US dollars are not a limit here" in said
+
+
+def test_a_campaign_keeps_the_limit_its_question_names(tmp_path: Path) -> None:
+    question = "Propose a panel of mechanistically distinct compounds for SIM-004, with 3 wells"
+    scientist.ask(question, workspace=tmp_path, data="simulated", auto_approve="replay")
+    with Ledger.open(tmp_path) as ledger:
+        assert next(iter(ledger.events(kind="campaign_started"))).payload["budget"]["wells"] == 3
+        assert sum(len(e.payload["wells"]) for e in ledger.events(kind="wells_revealed")) == 3
