@@ -9,6 +9,7 @@ import typer
 
 from ..console import Progress, emit, say, table
 from ..options import DEFAULT_WORKSPACE, Json, Workspace
+from .explain_targets import show_compound, show_signature
 
 if TYPE_CHECKING:
     from ...world_model.mechanism.explanation import Explanation
@@ -17,9 +18,17 @@ GENES_FOR_ACTIVITIES = 200  # from so many genes on, factors are inferred rather
 
 
 def explain(
-    perturbation: Annotated[str, typer.Option(metavar="NAME", help="A perturbation of the data set.")],
-    context: Annotated[str, typer.Option(metavar="NAME", help="Cell line or type.")],
-    data: Annotated[str, typer.Option(metavar="NAME|FILE", help="Data set, or your own file.")] = "rppa",
+    perturbation: Annotated[str | None, typer.Option(metavar="NAME", help="A perturbation of the data set.")] = None,
+    context: Annotated[str | None, typer.Option(metavar="NAME", help="Cell line or type.")] = None,
+    compound: Annotated[
+        str | None, typer.Option(metavar="NAME|SMILES", help="Instead: rank what this compound hits.")
+    ] = None,
+    signature: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Instead: what made these changes (gene,log2fc)?")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="Data set or file; default rppa, with --compound gdsc.")
+    ] = None,
     network: Annotated[
         str, typer.Option(metavar="embedded|omnipath|signor|cosmos|FILE", help="Signed network to explain with.")
     ] = "embedded",
@@ -43,6 +52,7 @@ def explain(
     """Explain one measured response by the smallest cascade through a signed network, beside its controls.
 
     An explanation that a random target, dealt-out measurements or a rewired network match as well is not offered.
+    With --compound or --signature: from a structure, or from changes of genes, back to targets and mechanisms.
     """
     from ...world_model.data import effects, load
     from ...world_model.mechanism.condition import choose
@@ -50,6 +60,12 @@ def explain(
     from ...world_model.mechanism.resources import load_network
     from ...world_model.mechanism.signalling import targets_of
 
+    perturbation, context = _one_question(perturbation, context, compound, signature)
+    if compound is not None:
+        return show_compound(compound, data or "gdsc", as_json=as_json)
+    if signature is not None:
+        return show_signature(signature, as_json=as_json)
+    data = data or "rppa"
     with Progress(quiet=as_json) as progress:
         graph = load_network(network)
         forbidden = [_edge(word) for word in without or ()]
@@ -81,6 +97,23 @@ def explain(
     _show(answer, near)
     for path in written:
         say(f"Written: {path}")
+
+
+def _one_question(
+    perturbation: str | None, context: str | None, compound: str | None, signature: Path | None
+) -> tuple[str, str]:
+    """Perturbation and context, empty where another question is asked. Raises BadInput unless exactly one is."""
+    from ...world_model.errors import BadInput
+
+    response = perturbation is not None or context is not None
+    if response + (compound is not None) + (signature is not None) > 1:
+        raise BadInput(
+            "Two questions at once", cure="Give --perturbation with --context, or --compound, or --signature"
+        )
+    if compound is None and signature is None and (perturbation is None or context is None):
+        lost = "--perturbation" if perturbation is None else "--context"
+        raise BadInput(f"Missing option {lost}", cure="Give --perturbation with --context, --compound or --signature")
+    return perturbation or "", context or ""
 
 
 def _edge(word: str) -> tuple[str, str, int]:

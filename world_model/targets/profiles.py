@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from ..errors import BadInput, UnknownName
 from ..rows import Array
+
+if TYPE_CHECKING:
+    from ..data.dataset import Dataset
 
 LINES, MEMBERS, NEAREST = 50, 2, 3  # shared lines a correlation needs; members a class needs; members that count
 
@@ -26,6 +30,29 @@ class ClassNear:
     score: float
     p: float
     nearest: tuple[tuple[str, float], ...]
+
+
+def response_table(dataset: Dataset, drug: str, *, readout: str | None = None) -> tuple[pd.DataFrame, str]:
+    """Contexts x perturbations of one readout (default the first), and the block it is of.
+
+    Blocks (screens) differ in scale, so one is taken: the last by name with ``drug`` in ``LINES`` contexts; repeats are
+    averaged. Raises UnknownName for a drug that is not there, BadInput where no block holds it in enough contexts.
+    """
+    name = readout or dataset.readouts[0]
+    if drug not in dataset.perturbations:
+        raise UnknownName(drug, kind="compound", known=dataset.perturbations)
+    obs = dataset.wells.obs.assign(value=np.asarray(dataset.wells[:, name].X).ravel())
+    obs = obs[~obs["control"]]
+    counts = obs[obs["perturbation"] == drug].groupby("batch", observed=True)["context"].nunique()
+    blocks = sorted(str(b) for b in counts.index[counts >= LINES])
+    if not blocks:
+        raise BadInput(
+            f"No response profile of {drug}", why=f"no screen of {dataset.name} holds it in {LINES} cell lines",
+            cure="Ask by structure alone, or give a larger data set",
+        )  # fmt: skip
+    rows = obs[obs["batch"].astype(str) == blocks[-1]]
+    table = rows.pivot_table(index="context", columns="perturbation", values="value", observed=True)
+    return table.loc[:, table.notna().sum() >= LINES], blocks[-1]
 
 
 def residual(response: pd.DataFrame) -> pd.DataFrame:
