@@ -38,7 +38,9 @@ def choose(session: Session, hypotheses: Sequence[Hypothesis], cycle: int, wells
             session.say(f"{sum(bool(s.claim.revises) for s in fresh)} refuted claims have a narrower successor")
     if goal.intent == "panel":
         fresh = _panel(session, fresh, states)
-    fresh = value_boldness(fresh)
+        fresh = value_boldness(fresh)
+    else:
+        fresh = _with_free_places(session, hypotheses, fresh, states)
     mine = set(session.my_claims())
     rejected = session.rejected_claims()
     still_open = [states[c] for c in sorted(mine - rejected) if states[c].status in ("registered", "testing")]
@@ -47,6 +49,29 @@ def choose(session: Session, hypotheses: Sequence[Hypothesis], cycle: int, wells
     most = goal.max_items if goal.intent == "panel" else BUNDLES_PER_CYCLE
     picked = pick(ranked, wells=wells_left, most=most)
     return [_with_premises(b, session) for b in picked]
+
+
+def _with_free_places(
+    session: Session, hypotheses: Sequence[Hypothesis], fresh: Sequence[Stake], states: dict[str, ClaimState]
+) -> list[Stake]:
+    """The stakes, valued, with those at doses and times of the lab's range that decide more than the measured ones."""
+    from .placing import best_places, moved, series
+
+    lab, goal, briefing = session.lab.capabilities(), session.goal, session.briefing()
+    doses = () if goal.doses else briefing.doses  # the question's own doses and times are kept to
+    times_h = () if goal.times_h else briefing.times_h
+    promising = {series(s.claim) for s in fresh}
+    about = {(*key[0], key[1]) for key in promising}
+    near = [h for h in hypotheses if (*sorted(h.perturbations), h.readout) in about]
+    found = session.staker().stake(moved(lab, doses, times_h, near))
+    known = {s.claim.id for s in fresh} | set(states)
+    free = [s for s in found if series(s.claim) in promising and s.claim.id not in known and believed(s)]
+    valued = value_boldness([*fresh, *(s for s in free if not _ruled_out(s, session))])
+    measured, rest = valued[: len(fresh)], valued[len(fresh) :]
+    better = best_places(measured, rest)
+    if better:
+        session.say(f"{len(better)} claims are placed at doses or times that were never measured")
+    return [*measured, *better]
 
 
 def successors(session: Session, states: dict[str, ClaimState]) -> list[Stake]:

@@ -108,7 +108,7 @@ def _bundle(
     n_per_arm = {r.arm.key(): r.n for r in best[1]}
     weighed = [replace(w, severity=severity(w.stake.claim, w.stake.prediction, n_per_arm)) for w in best[0]]
     cost = float(sum(r.n for r in best[1] if not r.arm.is_control))
-    gain = sum(w.stake.claim.value * _useful(w) for w in weighed)
+    gain = sum(w.stake.claim.value * useful(w.e_power, w.stake.prediction.alpha) for w in weighed)
     return Bundle(tuple(weighed), best[1], cost, gain / cost, _reason(weighed, cost))
 
 
@@ -123,9 +123,9 @@ def _taken(group: Sequence[Stake], batches: Mapping[str, Sequence[Batch]]) -> di
     return taken
 
 
-def _useful(weighed: Weighed) -> float:
+def useful(growth: float, alpha: float) -> float:
     """Expected growth of log10 e, up to the verdict: evidence past 1 / alpha settles nothing more."""
-    return min(max(weighed.e_power, 0.0), -math.log10(weighed.stake.prediction.alpha))
+    return min(max(growth, 0.0), -math.log10(alpha))
 
 
 def pick(ranked: Sequence[Bundle], *, wells: int, most: int) -> list[Bundle]:

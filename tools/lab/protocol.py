@@ -18,7 +18,8 @@ RunState = Literal["queued", "running", "done", "failed", "needs_human"]
 
 class Capabilities(Frozen):
     """What a lab can do. cost_per_well in wells-equivalents (replay and simulation: 1). usd_per_well, usd_per_plate:
-    its prices, None where it has none. days_per_cycle: from an experiment's start to its readings."""
+    its prices, None where it has none. days_per_cycle: from an experiment's start to its readings. doses (uM), times_h:
+    the range within which any value can be run; None = only what was measured."""
 
     name: str
     dataset: str
@@ -27,6 +28,8 @@ class Capabilities(Frozen):
     usd_per_well: float | None = None
     usd_per_plate: float | None = None
     days_per_cycle: float = 1.0
+    doses: tuple[float, float] | None = None
+    times_h: tuple[float, float] | None = None
 
 
 class Problem(Frozen):

@@ -15,6 +15,7 @@ import numpy as np
 from ...knowledge.claims import Approval, Design
 from ...world_model.data.kinetic import Bench, bench
 from ...world_model.errors import CytocruxError, NotAllowed
+from ...world_model.kinetic import LONGEST_H
 from ...world_model.vocabulary import Arm, content_hash
 from .plates import lay_out
 from .protocol import Capabilities, Problem, RawResult, RunState, Well
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 ENDLESS = 10_000  # fresh wells of any arm
 LEAST_DOSE, MOST_DOSE = 1e-4, 100.0  # uM
+LEAST_H = 0.25
 USD_PER_WELL, USD_PER_PLATE = 1.0, 10.0  # play money, so that a budget of it can be tried
 
 
@@ -51,6 +53,8 @@ class SimulatedLab:
             modalities=modalities,
             usd_per_well=USD_PER_WELL,
             usd_per_plate=USD_PER_PLATE,
+            doses=(LEAST_DOSE, MOST_DOSE),
+            times_h=(LEAST_H, LONGEST_H),
         )
 
     def available(self, arm: Arm) -> int:
