@@ -31,7 +31,7 @@ def test_a_language_model_reads_near_passages_with_their_citation(tmp_path: Path
     with ScriptedServer(listen) as server:
         outcome = scientist.ask("Propose a panel for SIM-004", llm_url=server.url, model="scripted", **common)
     assert outcome.state == "waiting_for_review", "a note approves nothing"
-    asked = next(r for r in seen if not planning(r))
+    asked = next(r for r in seen if not planning(r) and block(r, "notes"))
     assert block(asked, "notes")[0].startswith("[entry 1] paper.txt, lines 1-1: MTOR inhibitors work")
     assert json.dumps(asked).count("OVERRIDE") == 1, "inside its block, nowhere else"
 
