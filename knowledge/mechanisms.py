@@ -173,7 +173,7 @@ def _leaning(
     """The explained change of one node, and what is left of it without each intermediate of its path."""
     readout = max(node.readouts, key=lambda r: abs(r.delta))
     change = readout.delta * readout.sign
-    words = " ".join(e.word.partition(" ")[2] for e in path)
+    words = " ".join(f"{'+>' if e.sign > 0 else '-|'} {e.target}" for e in path)
     whole = _claim(
         f"{explanation.perturbation} {'raises' if change > 0 else 'lowers'} {readout.readout} in {explanation.context} "
         f"through {path[0].source} {words}",
