@@ -38,8 +38,8 @@ def merged(picked: Sequence[Bundle]) -> tuple[ArmRequest, ...]:
 
 
 def fitting(picked: Sequence[Bundle], purse: Purse, seed: int) -> list[Bundle]:
-    """The bundles without the last ones that would pass a limit: wells on plates may need more room than they count."""
-    kept = sorted(picked, key=lambda b: -b.priority)
+    """The bundles less the least that would pass a limit: on plates, wells may need more room than they count."""
+    kept = list(picked)
     while kept and purse.refusal(merged(kept), seed):
-        kept.pop()
-    return [b for b in picked if b in kept]
+        kept.remove(min(kept, key=lambda b: b.priority))
+    return kept

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cytocrux.agents import scientist
+from cytocrux.agents import reviews, scientist
 from cytocrux.agents.allowance import Purse
 from cytocrux.agents.budget import Budget
 from cytocrux.agents.design import fitting, merged
@@ -156,12 +156,20 @@ def test_arms_are_paid_once_with_the_most_wells_that_any_bundle_needs() -> None:
     assert sorted(b.perturbation for b in picked) == ["A", "B", "C"]
 
 
-def test_a_campaign_stays_within_its_lab_money(tmp_path: Path) -> None:
+def test_a_campaign_stays_within_its_lab_money_whoever_edits_it(tmp_path: Path) -> None:
     budget = Budget.parse("lab_usd=46,usd_per_well=2,usd_per_plate=10,cycles=4")
-    outcome = scientist.ask(QUESTION, workspace=tmp_path, data="simulated", auto_approve="replay", budget=budget)
-    assert outcome.state == "done"
+    outcome = scientist.ask(QUESTION, workspace=tmp_path, data="simulated", budget=budget)
     with Ledger.open(tmp_path) as ledger:
-        runs = [e.payload["design"] for e in ledger.events("run_submitted")]
-        assert runs and "46 USD for the lab" in runs[0]["rationale"]
-        n = sum(a["n"] for d in runs for a in d["arms"])
-        assert 0 < 2 * n + 10 * len(runs) <= 46
+        proposed = reviews.find(ledger, outcome.campaign)
+    assert "46 USD for the lab allows 18 wells" in proposed.rationale
+    file = tmp_path / "edit.json"
+    more = [a.model_copy(update={"n": 19}) if i == 0 else a for i, a in enumerate(proposed.arms)]
+    file.write_text(proposed.model_copy(update={"arms": tuple(more)}).model_dump_json())
+    with pytest.raises(NotAllowed, match="would pass the budget"):
+        scientist.decide(outcome.campaign, workspace=tmp_path, decision="edit", by="Ada", edited=file)
+    scientist.decide(outcome.campaign, workspace=tmp_path, decision="approve", by="Ada")
+    scientist.resume(outcome.campaign, workspace=tmp_path)
+    with Ledger.open(tmp_path) as ledger:
+        (run,) = [Design.model_validate(e.payload["design"]) for e in ledger.events("run_submitted")]
+        after = [Design.model_validate(e.payload["design"]) for e in ledger.events("experiment_proposed")][1:]
+    assert sum(2 * d.wells + 10 for d in (run, *after)) <= 46
