@@ -6,6 +6,7 @@ submodular in the set chosen. Chosen under a budget of wells:
 
     greedy    the largest worth per new well, over single bundles and over whole groups that open a shared arm together
               (Khuller, Moss & Naor 1999 for budgets; groups, because a control is dear to the first bundle alone);
+    plain     the largest worth per well of its own, shared arms as if free; the better of the two starts goes on;
     exchange  one bundle out, the best ones in, while that raises the worth;
     bound     worth + the fractional knapsack of what every other bundle could still add at its own wells only: no set
               is worth more (Nemhauser, Wolsey & Fisher 1978, eq. 8, with shared arms taken as free);
@@ -51,7 +52,7 @@ def choose_batch(
 ) -> Batch:
     """Greedy, then exchange. Deterministic: ties go to the first item."""
     case = _Case(items, wells_of, budget, most or len(items), repeat)
-    chosen = case.greedy(())
+    chosen = max(case.greedy(()), case.plain(), key=case.worth)
     for _ in range(SWAPS):
         better = case.exchanged(chosen)
         if better is None:
@@ -126,6 +127,23 @@ class _Case:
                 left -= float(self.own[i] + open_price[self.need[i]].sum())
                 self._take(i, open_price, used, free)
                 chosen.append(i)
+        return chosen
+
+    def plain(self) -> list[int]:
+        """The largest worth per well of its own first, shared arms as if free; what does not fit is passed over."""
+        chosen: list[int] = []
+        open_price = np.append(self.price, 0.0)
+        used = np.zeros(self.family.max() + 1 if len(self.items) else 1)
+        free, left = self.value > 0, float(self.budget)
+        while len(chosen) < self.most:
+            fits = free & (self.own + open_price[self.need].sum(axis=1) <= left + 1e-9)
+            if not fits.any():
+                break
+            gain = self.value * self.repeat ** used[self.family]
+            i = int(np.where(fits, gain / np.maximum(self.own, 1e-9), -1.0).argmax())
+            left -= float(self.own[i] + open_price[self.need[i]].sum())
+            self._take(i, open_price, used, free)
+            chosen.append(i)
         return chosen
 
     def _best_move(self, gain: Floats, fee: Floats, price: Floats, left: float, most: int) -> list[int]:
