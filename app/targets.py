@@ -162,7 +162,7 @@ def _regulons(changes: dict[str, float]) -> dict[str, Any]:
         found = activities(changes, load_regulons("collectri"))
     except CytocruxError as error:
         return {"missing": str(error)}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"factor": str(name), "activity": float(r["activity"]), "p": float(r["p"]), "q": float(r["q"])}
         for name, r in found.head(MOST).iterrows()
     ]

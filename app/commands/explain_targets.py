@@ -26,9 +26,9 @@ def show_compound(given: str, data: str, *, as_json: bool) -> None:
             table((kind.capitalize(), "Probability", "Because"), rows, wide=("Because",))
     if not _missing("Response profile", profile):
         say(f"Response profile ({profile['block']}, {profile['contexts']} lines): {profile['verdict']}.")
-        rows = [(c["label"], f"{c['correlation']:.2f}", f"{c['p']:.4f}",
+        near = [(c["label"], f"{c['correlation']:.2f}", f"{c['p']:.4f}",
                  ", ".join(f"{d} {v:.2f}" for d, v in c["nearest"].items())) for c in profile["classes"]]  # fmt: skip
-        table(("Class", "Correlation", "p", "Nearest"), rows, wide=("Nearest",))
+        table(("Class", "Correlation", "p", "Nearest"), near, wide=("Nearest",))
 
 
 def show_signature(path: Path, *, as_json: bool) -> None:

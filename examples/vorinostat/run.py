@@ -64,12 +64,14 @@ def cascade(ledger: Ledger) -> None:
     arm = Arm(context=LINE, perturbations=(Perturbation(kind="compound", name=DRUG, dose=1.0),), time_h=24.0)
     # A-485 inhibits the acetyltransferase p300 (Lasko 2017, doi:10.1038/nature24028): it lowers acetylation by itself
     less = (Perturbation(kind="compound", name="A-485", dose=1.0), -1)
-    setting = Setting(arm=arm, modality="transcriptome", interventions={"@histone acetylation": less})
+    setting = Setting(arm=arm, modality="proteome", interventions={"@histone acetylation": less})
     staked = claims_of(found, setting)
     stake(ledger, staked, campaign="vorinostat")
     print("   expected from textbooks, not measured here: staked to be refuted, not offered as an explanation")
     for claim in staked.claims:
-        print(f"   {claim.id}  {claim.sentence}\n{'':17}refuted by: {claim.refuted_by}")
+        zone = claim.delta - claim.delta0  # the theory bets as far beyond the claim as the denial lies below it
+        register(ledger, claim, Belief(mean=claim.delta + zone, sd=abs(zone)),
+                 Belief(mean=claim.delta0, sd=abs(zone)), noise=0.3)  # fmt: skip
     print(f"   not testable by itself: {', '.join(staked.untestable) or 'none'}")
 
 
@@ -159,8 +161,10 @@ def register(ledger: Ledger, claim: Claim, theory: Belief, sceptic: Belief, *, n
         variance="pooled", noise_sd=noise, max_wells=12, model_version="stated-by-hand",
         training_hash=content_hash([DRUG, claim.mechanism]),
     )  # fmt: skip
-    if claim.id not in states(ledger):
+    held = states(ledger)
+    if claim.id not in held:
         ledger.append("claim_proposed", {"claim": claim.model_dump(mode="json")}, campaign="vorinostat")
+    if claim.id not in held or held[claim.id].status == "proposed":
         ledger.append("prediction_registered", {"prediction": prediction.model_dump(mode="json")},
                       campaign="vorinostat")  # fmt: skip
     print(f"   {claim.id}  {claim.sentence}\n{'':17}refuted by: {claim.refuted_by}")
