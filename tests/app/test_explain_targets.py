@@ -100,3 +100,21 @@ def test_a_signature_names_the_factor_whose_regulon_moved(
     assert told["regulons"]["factors"][0]["q"] < 0.001 and "missing" in told["signatures"]
     shown = run("--signature", "mine.csv")
     assert "TF2" in shown.stdout and "not at hand" in shown.stdout
+
+
+def test_a_planted_signature_names_its_target_and_noise_none() -> None:
+    import numpy as np
+    import pandas as pd
+
+    from cytocrux.app import targets
+
+    rng = np.random.default_rng(0)
+    drugs = ("Trametinib", "Selumetinib", "Vorinostat", "Belinostat", "Bortezomib", "Dabrafenib")
+    plate = pd.DataFrame(rng.normal(size=(6, 200)), index=list(drugs))
+    plate.loc["Selumetinib"] = plate.loc["Trametinib"] + 0.5 * rng.normal(size=200)
+    told = {}
+    for name, row in (("like", plate.loc["Trametinib"] + rng.normal(size=200)), ("noise", rng.normal(size=200))):
+        mine = pd.DataFrame([np.asarray(row)], index=[targets.QUERY])
+        told[name] = targets._votes(pd.concat([plate, mine]))
+    assert told["like"]["targets"][0]["target"] in ("MAP2K1", "MAP2K2") and told["like"]["p"] < 0.01
+    assert told["noise"]["p"] > 0.05 and told["noise"]["verdict"] == "no target better than chance"
