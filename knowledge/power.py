@@ -55,7 +55,8 @@ def e_power(
     """Expected growth of log10 max(E_for, E_against) from ``n_per_arm`` more wells (arm key -> n).
 
     belief: what is believed of theta now, where more is known than theory, sceptic and the claim's own wells say (as
-    from other claims' wells); sigma: likewise of one well's sd. Raises BadInput when the wells, old and new together, leave an arm of the contrast empty.
+    from other claims' wells); sigma: likewise of one well's sd. Raises BadInput when the wells, old and new together,
+    leave an arm of the contrast empty.
     """
     plan = _plan(claim, prediction, n_per_arm, already)
     if sigma is not None and prediction.variance == "pooled":

@@ -20,7 +20,13 @@ def ask(
     patient: Annotated[
         Path | None, typer.Option(metavar="TABLE.csv", help="The patient's table: columns field, value, unit.")
     ] = None,
-    budget: Annotated[str, typer.Option(metavar="LIMITS", help="What may be spent, e.g. wells=96,hours=8,usd=5.")] = "",
+    budget: Annotated[
+        str,
+        typer.Option(
+            metavar="LIMITS",
+            help="What may be spent, e.g. wells=96,plates=1,days=7,lab_usd=500,hours=8; usd is for the language model.",
+        ),
+    ] = "",
     llm: Annotated[
         str | None,
         typer.Option(metavar="URL", help="An OpenAI-compatible endpoint; without: the built-in mind."),
