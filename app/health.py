@@ -45,7 +45,7 @@ def examine(workspace: Path, llm_url: str | None = None) -> list[Finding]:
     """Run every check, in order."""
     checks: list[Callable[[], Finding]] = [
         python, packages, lambda: folder(workspace), lambda: ledger(workspace), *data_checks(),
-        lambda: language_model(llm_url), search_index, accelerator, *extras_checks(), strain_by_ani, boltz,
+        lambda: language_model(llm_url), search_index, accelerator, *extras_checks(), strain_by_ani, amber_tools, boltz,
     ]  # fmt: skip
     return [check() for check in checks]
 
@@ -181,6 +181,17 @@ def strain_by_ani() -> Finding:
     except CytocruxError as error:
         return Finding("ANI-2x", "note", f"{error.why}; strain is computed with gfn2", error.cure)
     return Finding("ANI-2x", "ok", f"interpreter {interpreter}, parameters found")
+
+
+def amber_tools() -> Finding:
+    """AmberTools, for one-frame MM-GBSA only."""
+    from ..tools.molecules import mmgbsa
+
+    try:
+        folder = mmgbsa.amber()
+    except CytocruxError as error:
+        return Finding("AmberTools", "note", f"{error.why}; needed for dock --mmgbsa only", error.cure)
+    return Finding("AmberTools", "ok", f"in {folder}")
 
 
 def boltz() -> Finding:

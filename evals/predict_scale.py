@@ -111,7 +111,7 @@ def _growth(sizes: tuple[int, ...]) -> list[Result]:
 
 
 def _screen(queries: int, single: bool) -> tuple[float, float]:
-    """Core seconds a query, and the most GB held between blocks, of predicting ``queries`` conditions block by block."""
+    """Core seconds a query and the most GB held between blocks: ``queries`` conditions predicted block by block."""
     import torch
 
     from ..world_model.cell import VirtualCell

@@ -14,6 +14,7 @@ from ..options import DEFAULT_WORKSPACE, Json, Workspace
 if TYPE_CHECKING:
     from ...tools.molecules.checks import Contact, Validity
     from ...tools.molecules.docking import Box, Docked
+    from ...tools.molecules.prepare import Receptor
 
 
 def dock(
@@ -29,6 +30,9 @@ def dock(
     exhaustiveness: Annotated[int, typer.Option(min=1, max=64, help="More searches harder, and longer.")] = 8,
     strain: Annotated[
         bool, typer.Option("--strain", help="Also the strain of the best valid pose (GFN2-xTB).")
+    ] = False,
+    mmgbsa: Annotated[
+        bool, typer.Option("--mmgbsa", help="Also one-frame MM-GBSA of it (minutes; needs AmberTools).")
     ] = False,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write poses.sdf and poses.html here.")] = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
@@ -48,14 +52,17 @@ def dock(
         docked = docking.dock(protein, mol, where, seed=seed, exhaustiveness=exhaustiveness)
         progress("checking poses")
         fine, touched = checks.validity(docked, protein), checks.contacts(docked, protein)
-        strained = _strain(docked, fine) if strain else None
+        best = _best_valid(docked, fine)
+        strained = _strain(best) if strain and best is not None else None
+        held = _held(protein, best) if mmgbsa and best is not None else None
     rows = [_row(i, docked, v, c) for i, (v, c) in enumerate(zip(fine, touched, strict=True))]
     docking.write_poses(docked, folder / "poses.sdf")
     (folder / "poses.html").write_text(page(docked, protein, _html(rows)), encoding="utf-8")
     if as_json:
         emit(
             {"ligand": docked.ligand, "heavy_atoms": docked.heavy_atoms, "note": docked.note, "poses": rows,
-             "strain_kcal_mol": strained, "provenance": docked.provenance, "receptor_notes": list(protein.notes),
+             "strain_kcal_mol": strained, "mmgbsa": held, "provenance": docked.provenance,
+             "receptor_notes": list(protein.notes),
              "files": [str(folder / "poses.sdf"), str(folder / "poses.html")]}
         )  # fmt: skip
         return
@@ -68,6 +75,8 @@ def dock(
     say(f"{docked.heavy_atoms} heavy atoms. {docked.note}.")
     if strained is not None:
         say(f"Strain of the best valid pose: {strained:.1f} kcal/mol (GFN2-xTB, ALPB water).")
+    if held is not None:
+        say(f"MM-GBSA of it: {held['interaction']:.1f} kcal/mol ({held['note']}).")
     say(f"Written: {folder / 'poses.sdf'}, {folder / 'poses.html'}")
 
 
@@ -103,11 +112,9 @@ def _row(i: int, docked: Docked, fine: Validity, touched: tuple[Contact, ...]) -
     }
 
 
-def _strain(docked: Docked, fine: list[Validity]) -> float | None:
-    """Of the first valid pose; None where no pose is valid."""
+def _best_valid(docked: Docked, fine: list[Validity]) -> Any:
+    """The first valid pose alone; None where no pose is valid."""
     from rdkit import Chem
-
-    from ...tools.molecules.strain import strain
 
     best = next((i for i, v in enumerate(fine) if v.valid), None)
     if best is None:
@@ -116,7 +123,21 @@ def _strain(docked: Docked, fine: list[Validity]) -> float | None:
     keep = docked.pose.GetConformers()[best]
     one.RemoveAllConformers()
     one.AddConformer(keep, assignId=True)
-    return strain(one).strain
+    return one
+
+
+def _strain(pose: Any) -> float:
+    from ...tools.molecules.strain import strain
+
+    return strain(pose).strain
+
+
+def _held(receptor: Receptor, pose: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from ...tools.molecules.mmgbsa import one_frame
+
+    return asdict(one_frame(receptor, pose))
 
 
 def _html(rows: list[dict[str, Any]]) -> str:

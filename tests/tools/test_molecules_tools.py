@@ -142,3 +142,40 @@ def test_the_given_pose_of_tyk2_touches_the_hinge_and_scores(kit: Path, tmp_path
     assert ("VAL981.A", "HBDonor") in touched and ("VAL981.A", "HBAcceptor") in touched
     text = page(posed, receptor)
     assert "<b>lig</b>" not in text and "http" not in text and "not an affinity" in text
+
+
+def test_mmgbsa_needs_ambertools_and_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from cytocrux.tools.molecules import mmgbsa
+
+    monkeypatch.setenv("CYTOCRUX_AMBER", str(tmp_path))
+    receptor = prepare.Receptor("r", tmp_path / "r.pdbqt", tmp_path / "r.pdb", "0" * 64, ())
+    with pytest.raises(DataUnavailable, match="tleap"):
+        mmgbsa.one_frame(receptor, prepare.ligand("CCO"))
+
+
+def test_an_interaction_is_what_the_whole_has_beyond_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two charges in vacuum: complex minus receptor minus ligand is Coulomb's law."""
+    import openmm
+
+    from cytocrux.tools.molecules import mmgbsa
+
+    def system(charges: list[float]) -> openmm.System:
+        made, force = openmm.System(), openmm.NonbondedForce()
+        for q in charges:
+            made.addParticle(12.0)
+            force.addParticle(q, 0.1, 0.0)
+        made.addForce(force)
+        return made
+
+    def context(_: object, topology: list[float], xyz: object, platform: str, cutoff: bool) -> openmm.Context:
+        one = openmm.Context(
+            system(topology), openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName(platform)
+        )
+        one.setPositions(xyz)
+        return one
+
+    monkeypatch.setattr(mmgbsa, "_context", context)
+    parts = {"com": ([1.0, -1.0], None), "rec": ([1.0], None), "lig": ([-1.0], None)}
+    xyz = np.array([[0.0, 0, 0], [1.0, 0, 0]])  # nm
+    told = mmgbsa._interaction(openmm, parts, xyz, 1, "Reference")
+    assert told == pytest.approx(-138.935456 / 4.184, rel=1e-4)
