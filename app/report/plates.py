@@ -15,11 +15,13 @@ from ...agents.budget import Budget
 from ...knowledge.claims import Claim, Design, Prediction
 from ...tools.lab.plates import FORMATS, Layout, lay_out
 from ...world_model.errors import BadInput
+from ...world_model.vocabulary import Arm
 
 if TYPE_CHECKING:
     from ...knowledge.ledger import Ledger
 
 MOST_PICTURED = 8  # plates in one picture
+MOST_NAMED = 26  # arms named beside a plate
 PLACE = ("plate", "well", "arm", "perturbation", "dose", "unit", "time_h", "context", "control", "outer")
 POWER = ("claim", "sentence", "wells per arm", "e_power", "severity", "reason")
 
@@ -53,7 +55,7 @@ def picture(layout: Layout, stem: Path) -> None:
 
     n = min(layout.plates, MOST_PICTURED)
     rows, columns = FORMATS[layout.wells]
-    figure = Figure(figsize=(6.0, 4.2 * n), layout="constrained")
+    figure = Figure(figsize=(8.5, 4.2 * n), layout="constrained")
     FigureCanvasAgg(figure)
     arms = list(dict.fromkeys(p.arm for p in layout.places if not p.arm.is_control))
     colour = {a: colormaps["turbo"]((i + 0.5) / max(len(arms), 1)) for i, a in enumerate(arms)}
@@ -65,11 +67,25 @@ def picture(layout: Layout, stem: Path) -> None:
         axes.scatter(*zip(*empty, strict=True), s=size, facecolors="none", edgecolors="0.85") if empty else None
         shades = ["0.6" if p.arm.is_control else colour[p.arm] for p in there]
         axes.scatter(*zip(*used, strict=True), s=size, c=shades)
-        axes.set(xlim=(-1, columns), ylim=(rows, -1), aspect="equal", title=f"Plate {number}: {len(there)} wells")
+        title = f"Plate {number}: {len(there)} of {rows * columns} wells used"
+        axes.set(xlim=(-1, columns), ylim=(rows, -1), aspect="equal", title=title)
         axes.set_xticks(range(0, columns, 2), [str(c + 1) for c in range(0, columns, 2)])
         axes.set_yticks(range(0, rows, 2), [_letter(r) for r in range(0, rows, 2)])
+        here = dict.fromkeys(p.arm for p in there)
+        shown: list[tuple[str, Any]] = [(_said(a), colour[a]) for a in here if not a.is_control][:MOST_NAMED]
+        shown += [("control", "0.6")] if any(a.is_control for a in here) else []
+        left = sum(not a.is_control for a in here) - MOST_NAMED
+        shown += [(f"and {left} more: see the table", "none")] if left > 0 else []
+        marks = [axes.scatter([], [], color=c, label=name) for name, c in shown]
+        axes.legend(handles=marks, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=7)
     figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
     figure.savefig(stem.with_suffix(".png"), dpi=110, metadata={"Software": None})
+
+
+def _said(arm: Arm) -> str:
+    """ "AZ-628 0.1 uM, 5 h": an arm in the legend."""
+    names = " + ".join(f"{p.name} {p.dose:g} {p.unit}" if p.dose is not None else p.name for p in arm.perturbations)
+    return names + ("" if arm.time_h is None else f", {arm.time_h:g} h")
 
 
 def _rows(layout: Layout) -> list[tuple[Any, ...]]:
