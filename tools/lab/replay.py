@@ -17,6 +17,7 @@ from ...world_model.data.arms import arm_rows
 from ...world_model.errors import NotAllowed
 from ...world_model.vocabulary import Arm, content_hash
 from .protocol import Capabilities, Problem, RawResult, RunState, Well
+from .records import approved, revealed, runnable, submitted, wells_hash
 
 if TYPE_CHECKING:
     from ...knowledge.ledger import Ledger
@@ -67,38 +68,13 @@ class ReplayLab:
 
     def submit(self, design: Design, key: str, approval: Approval) -> str:
         """Reveal the wells. The same key returns the same run; wells come from the ledger if it ran before."""
-        design_hash = design.content_hash()
-        if approval.design_hash != design_hash:
-            raise NotAllowed(
-                "The lab refuses this design",
-                why="its approval is bound to another design's hash",
-                cure="have exactly this design approved",
-            )
+        design_hash = approved(design, approval)
         run_id = "R" + content_hash([self._campaign, key])[:12]
         if self._reveal_of(run_id) is not None:
             return run_id
-        problems = self.validate(design)
-        if problems:
-            raise NotAllowed("The lab refuses this design", why=problems[0].what, cure=problems[0].cure)
-        self._ledger.append(
-            "run_submitted",
-            {"run_id": run_id, "design_hash": design_hash, "key": key, "design": design.model_dump(mode="json")},
-            campaign=self._campaign,
-            key=f"run:{run_id}",
-        )
-        wells = self._draw(design)
-        self._ledger.append(
-            "wells_revealed",
-            {
-                "run_id": run_id,
-                "design_hash": design_hash,
-                "wells": [w.id for w in wells],
-                "arms": [w.arm_key for w in wells],
-                "data_hash": _hash(wells),
-            },
-            campaign=self._campaign,
-            key=f"reveal:{run_id}",
-        )
+        runnable(self.validate(design))
+        submitted(self._ledger, self._campaign, run_id, design, key)
+        revealed(self._ledger, self._campaign, run_id, design_hash, self._draw(design))
         return run_id
 
     def poll(self, run_id: str) -> RunState:
@@ -110,7 +86,7 @@ class ReplayLab:
             raise NotAllowed(f"Run {run_id} has revealed nothing", cure="submit its design first")
         row_of = {name: i for i, name in enumerate(self._wells.obs_names)}
         wells = [self._well(row_of[i], key) for i, key in zip(reveal["wells"], reveal["arms"], strict=True)]
-        if _hash(wells) != reveal["data_hash"]:
+        if wells_hash(wells) != reveal["data_hash"]:
             raise NotAllowed(
                 f"The data set changed since run {run_id}",
                 why="its wells no longer match the hash in the ledger",
@@ -172,7 +148,3 @@ def replaying(dataset: Dataset) -> Capabilities:
     """What a replay of this data set can do. Its wells were paid long ago: no prices."""
     modalities = tuple(sorted(set(dataset.wells.var["modality"].astype(str))))
     return Capabilities(name="replay", dataset=dataset.name, modalities=modalities)
-
-
-def _hash(wells: Iterable[Well]) -> str:
-    return content_hash([w.model_dump(mode="json") for w in wells])

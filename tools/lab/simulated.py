@@ -7,7 +7,6 @@ read, and the reveal in the ledger carries the readings' hash. The cell's truth 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +18,7 @@ from ...world_model.kinetic import LONGEST_H
 from ...world_model.vocabulary import Arm, content_hash
 from .plates import lay_out
 from .protocol import Capabilities, Problem, RawResult, RunState, Well
+from .records import approved, revealed, runnable, submitted, wells_hash
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,35 +71,13 @@ class SimulatedLab:
 
     def submit(self, design: Design, key: str, approval: Approval) -> str:
         """Run the wells. The same key returns the same run. Raises NotAllowed without this design's approval."""
-        design_hash = design.content_hash()
-        if approval.design_hash != design_hash:
-            raise NotAllowed(
-                "The lab refuses this design",
-                why="its approval is bound to another design's hash",
-                cure="have exactly this design approved",
-            )
+        design_hash = approved(design, approval)
         run_id = "S" + content_hash([self._campaign, key])[:12]
         if self._event("wells_revealed", run_id) is not None:
             return run_id
-        problems = self.validate(design)
-        if problems:
-            raise NotAllowed("The lab refuses this design", why=problems[0].what, cure=problems[0].cure)
-        raw = design.model_dump(mode="json")
-        payload = {"run_id": run_id, "design_hash": design_hash, "key": key, "design": raw}
-        self._ledger.append("run_submitted", payload, campaign=self._campaign, key=f"run:{run_id}")
-        wells = self._measured(run_id, design)
-        self._ledger.append(
-            "wells_revealed",
-            {
-                "run_id": run_id,
-                "design_hash": design_hash,
-                "wells": [w.id for w in wells],
-                "arms": [w.arm_key for w in wells],
-                "data_hash": _hash(wells),
-            },
-            campaign=self._campaign,
-            key=f"reveal:{run_id}",
-        )
+        runnable(self.validate(design))
+        submitted(self._ledger, self._campaign, run_id, design, key)
+        revealed(self._ledger, self._campaign, run_id, design_hash, self._measured(run_id, design))
         return run_id
 
     def poll(self, run_id: str) -> RunState:
@@ -110,7 +88,7 @@ class SimulatedLab:
         if reveal is None or submitted is None:
             raise NotAllowed(f"Run {run_id} has revealed nothing", cure="submit its design first")
         wells = self._measured(run_id, Design.model_validate(submitted["design"]))
-        if _hash(wells) != reveal["data_hash"]:
+        if wells_hash(wells) != reveal["data_hash"]:
             raise NotAllowed(
                 f"The simulated cell changed since run {run_id}",
                 why="its wells no longer match the hash in the ledger",
@@ -205,7 +183,3 @@ class SimulatedLab:
             if event.payload["run_id"] == run_id:
                 return dict(event.payload)
         return None
-
-
-def _hash(wells: Iterable[Well]) -> str:
-    return content_hash([w.model_dump(mode="json") for w in wells])
