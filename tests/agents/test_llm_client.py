@@ -190,7 +190,8 @@ def test_a_money_limit_holds_and_needs_a_price(monkeypatch: pytest.MonkeyPatch) 
 def test_a_budget_shared_by_threads_is_never_overrun() -> None:
     meter = Meter(Limits(calls=10, tokens=None))
     with ScriptedServer([say(GOOD)]) as server:
-        client = LLMClient(server.url, "scripted", meter, FAST)
+        patient = FAST.model_copy(update={"timeout_s": 30.0})  # 25 threads on a busy machine
+        client = LLMClient(server.url, "scripted", meter, patient)
         refused = []
 
         def work() -> None:

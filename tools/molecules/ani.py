@@ -65,6 +65,7 @@ class Ani:
         self.process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Ani:
+        interpreter = python()
         environment = {
             **os.environ,
             "TORCHANI_DATA_DIR": str(parameters()),
@@ -72,7 +73,7 @@ class Ani:
             "TORCHANI_NO_WARN_EXTENSIONS": "1",
         }
         self.process = subprocess.Popen(  # noqa: S603 the interpreter that the user named
-            [str(python()), "-P", str(WORKER)],
+            [str(interpreter), "-P", str(WORKER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
