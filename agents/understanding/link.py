@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from .lexicon import Lexicon, Name, lexicon
-from .text import CJK, Squeezed, squeeze
+from .text import Squeezed, squeeze
 
 PHOSPHO_SITE = r"(?:\s*\(?p?[STY]\d{2,4}(?:\s*/\s*p?[STY]?\d{2,4})*\)?)?"
 ACTS = (
@@ -233,7 +233,3 @@ COMMON = frozenset(
     "measure measured measurement remaining suggest recommend propose identify determine whether through "
     "cellular".split()
 )
-
-
-def has_cjk(text: str) -> bool:
-    return bool(CJK.search(text))

@@ -48,7 +48,6 @@ PATHWAY = re.compile(r"^\s*(?:pathway|signal|axis|family|通路|信号)", FLAGS)
 LISTED = re.compile(r"^\s*(?:,|/|&|\+|and|or|,\s*and|、|和|与|及)\s*$", FLAGS)
 GENERAL = ("viability", "apoptosis", "transcriptome", "phosphoproteome", "proteome", "secretome", "morphology")
 CYTOKINE = re.compile(r"^(?:IL\d|IFN|TNF$|CXCL|CCL|CSF|GZMB|PRF1|VEGF|TGFB1|IL1B|INS$|GCG)")
-RESISTANT_CONTEXT = re.compile(r"(?:-resistant|耐药)\s*(?:cells?|lines?|细胞|株)", FLAGS)
 NOT_BEFORE = re.compile(r"(?:\bnot|\bno|不是|不看|非)\s*(?:the\s+)?$", FLAGS)
 
 

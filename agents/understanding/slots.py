@@ -37,9 +37,6 @@ class Slots(Frozen):
     unplaced: tuple[str, ...] = ()
 
 
-ASKS_INSTEAD = frozenset({"panel", "selectivity", "interaction", "hits"})
-
-
 def read(question: str) -> Slots:
     """Slots of an English or Chinese question; nothing is looked up outside this machine."""
     text = normalise(question)

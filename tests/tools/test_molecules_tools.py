@@ -51,7 +51,6 @@ def test_a_box_too_large_is_refused() -> None:
 
 def test_rmsd_knows_symmetry_and_moves_nothing() -> None:
     from rdkit import Chem
-    from rdkit.Chem import rdMolTransforms  # noqa: F401
     from rdkit.Geometry import Point3D
 
     mol = prepare.ligand("c1ccccc1")
