@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,31 +22,22 @@ BOX_SIZE = (15.0, 21.0, 18.0)  # angstrom, tyk2, as in the measurement this is c
 NEAR, SEED, STRAINED = 2.0, 42, 20
 
 
-def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
-    """All figures (about 25 minutes on one core; fast: three ligands each); "not measured" without the extras."""
+def parts(*, fast: bool = False, data_dir: Path | None = None) -> dict[str, Callable[[], list[Result]]]:
+    """Part -> what measures it (fast: three ligands each). They raise DataUnavailable without the series or extras."""
+    root = partial(_root, data_dir)
+    return {
+        "tyk2_pose_any9": lambda: poses(root() / "tyk2", 3 if fast else None),
+        "score_rank": lambda: [r for name in SERIES for r in score_rank(root() / name)],
+        "strain_ani_vs_gfn2": lambda: strain_agreement(root(), 3 if fast else STRAINED),
+    }
+
+
+def _root(data_dir: Path | None) -> Path:
     from ..world_model.errors import DataUnavailable
 
     if data_dir is None or not (data_dir / "structure" / "plb").is_dir():
-        return [
-            _absent(n, "the prepared series are not here (CYTOCRUX_DATA_DIR)") for n in ("tyk2_pose_any9", "score_rank")
-        ]
-    root = data_dir / "structure" / "plb"
-    parts: tuple[Callable[[], list[Result]], ...] = (
-        lambda: poses(root / "tyk2", 3 if fast else None),
-        lambda: [r for name in SERIES for r in score_rank(root / name)],
-        lambda: strain_agreement(root, 3 if fast else STRAINED),
-    )
-    results: list[Result] = []
-    for part in parts:
-        try:
-            results += part()
-        except DataUnavailable as error:
-            results.append(_absent("explain_molecules", str(error)))
-    return results
-
-
-def _absent(name: str, why: str) -> Result:
-    return Result(name=name, value=None, note=f"not measured: {why}")
+        raise DataUnavailable("The prepared series are not here", cure="Set CYTOCRUX_DATA_DIR")
+    return data_dir / "structure" / "plb"
 
 
 def series(folder: Path) -> tuple[Path, list[Any], dict[str, float]]:

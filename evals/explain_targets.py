@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,21 +21,28 @@ DOSE, DRAWS, FEWEST = 0.3, 2000, 3
 CASE = "vorinostat"
 
 
-def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
-    """All figures (about four minutes on one core). "Not measured" where the data kit is not at hand."""
+def parts(*, fast: bool = False, data_dir: Path | None = None) -> dict[str, Callable[[], list[Result]]]:
+    """Part -> what measures it. They raise DataUnavailable where the data kit is not at hand."""
+    kit = partial(_kit, data_dir)
+    return {
+        "rppa_class_accuracy": lambda: rppa_class(kit()),
+        "vorinostat_class_rank": lambda: vorinostat(kit(), _library(kit())),
+        "profile_class_top1": lambda: class_rank(kit(), most=40 if fast else None),
+        "structure_target_top5": lambda: structure_share(_library(kit()), 200 if fast else 600),
+        "l1000_target_top5": lambda: l1000_targets(kit(), _library(kit())),
+        "norman_target_top5": lambda: norman_targets(kit()),
+    }
+
+
+def _kit(data_dir: Path | None) -> Path:
+    from ..world_model.errors import DataUnavailable
+
     if data_dir is None or not (data_dir / "rppa").is_dir():
-        return [Result(name="rppa_class_accuracy", value=None, note="not measured: the data kit is not here")]
-    library = _library(data_dir)
-    return [
-        *rppa_class(data_dir),
-        *vorinostat(data_dir, library),
-        *class_rank(data_dir, most=40 if fast else None),
-        *structure_share(library, 200 if fast else 600),
-        *l1000_targets(data_dir, library),
-        *norman_targets(data_dir),
-    ]
+        raise DataUnavailable("The data kit is not here", cure="Set CYTOCRUX_DATA_DIR")
+    return data_dir
 
 
+@cache
 def _library(data_dir: Path) -> Library:
     from ..world_model.targets.ligands import load_library
 

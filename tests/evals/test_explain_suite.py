@@ -16,7 +16,15 @@ from cytocrux.evals.explain_cascade import random_perturbation
 def test_every_module_of_the_suite_can_be_run() -> None:
     assert SUITES["explain"] == ("explain",) and "explain_cascade" in explain.MODULES
     for name in explain.MODULES:
-        assert callable(import_module(f"cytocrux.evals.{name}").run)
+        parts = import_module(f"cytocrux.evals.{name}").parts(fast=True, data_dir=None)
+        assert parts and all(callable(measure) for measure in parts.values())
+
+
+def test_what_is_not_at_hand_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explain, "MODULES", ("explain_targets", "explain_molecules"))
+    *found, seconds = explain.run(fast=True, data_dir=None)
+    assert len(found) == 9 and all(r.value is None and r.note.startswith("not measured") for r in found)
+    assert seconds.name == "explain_seconds" and set(seconds.baselines) == {r.name for r in found}
 
 
 @pytest.mark.kit
