@@ -21,14 +21,16 @@ SHARED = 100  # genes that a signature must share with the plate
 QUERY = "(your signature)"
 
 
-def of_compound(given: str, data: str = "gdsc") -> dict[str, Any]:
+def of_compound(given: str, data: str = "gdsc", workspace: Path | None = None) -> dict[str, Any]:
     """Mechanism and target by structure and by response profile.
 
-    given: a name or SMILES. Raises UnknownName, with near names, for what is neither.
+    given: a name or SMILES; workspace: where the user's own data sets are named. Raises UnknownName, with near names,
+    for what is neither.
     """
     name, smiles, rows = _resolve(given)
     structure = _by_structure(name, smiles, rows) if rows else {"missing": _no_library()}
-    return {"compound": name or given, "smiles": smiles, "structure": structure, "profile": _by_profile(name, data)}
+    profile = _by_profile(name, data, workspace)
+    return {"compound": name or given, "smiles": smiles, "structure": structure, "profile": profile}
 
 
 Rows = list[tuple[str, str, frozenset[str], frozenset[str]]]
@@ -84,7 +86,7 @@ def _by_structure(name: str, smiles: str, rows: Rows) -> dict[str, Any]:
     return told
 
 
-def _by_profile(name: str, data: str) -> dict[str, Any]:
+def _by_profile(name: str, data: str, workspace: Path | None) -> dict[str, Any]:
     """Classes by likeness of residual sensitivity across lines; p against random sets, times the number of classes."""
     from ..world_model.compounds import facts_for
     from ..world_model.data.registry import entries, load
@@ -96,7 +98,7 @@ def _by_profile(name: str, data: str) -> dict[str, Any]:
     if data in known and known[data].available() in ("not here", "to be fetched"):
         return {"missing": f"the data set {data} is not here"}
     try:
-        dataset = load(data)
+        dataset = load(data, workspace=workspace)
         by_lower = {p.lower(): p for p in dataset.perturbations}
         drug = next((by_lower[w.lower()] for w in (name, *facts_for(name).aliases) if w.lower() in by_lower), name)
         table, block = response_table(dataset, drug)

@@ -62,7 +62,7 @@ def explain(
 
     perturbation, context = _one_question(perturbation, context, compound, signature)
     if compound is not None:
-        return show_compound(compound, data or "gdsc", as_json=as_json)
+        return show_compound(compound, data or "gdsc", workspace, as_json=as_json)
     if signature is not None:
         return show_signature(signature, as_json=as_json)
     data = data or "rppa"
@@ -70,7 +70,7 @@ def explain(
         graph = load_network(network)
         forbidden = [_edge(word) for word in without or ()]
         progress(f"reading {data}")
-        measured = effects(load(data))
+        measured = effects(load(data, workspace=workspace))
         chosen = choose(measured, perturbation, context, dose=dose, time_h=time)
         inputs = _inputs(target) if target else targets_of(chosen.perturbation, chosen.kind, graph)
         changes = list(chosen.changes)

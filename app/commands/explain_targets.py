@@ -8,12 +8,12 @@ from typing import Any
 from ..console import Progress, emit, say, table
 
 
-def show_compound(given: str, data: str, *, as_json: bool) -> None:
+def show_compound(given: str, data: str, workspace: Path | None = None, *, as_json: bool) -> None:
     from ..targets import of_compound
 
     with Progress(quiet=as_json) as progress:
         progress(f"comparing {given} with annotated drugs, and its responses with those in {data}")
-        told = of_compound(given, data)
+        told = of_compound(given, data, workspace)
     if as_json:
         emit(told)
         return

@@ -74,6 +74,22 @@ def test_the_wrong_target_is_not_offered_and_said_in_words(run: Callable[..., Re
     assert result.exit_code == 0 and "No explanation better than chance" in result.stdout
 
 
+def test_a_data_set_of_the_users_own_is_found_by_its_name(
+    run: Callable[..., Result], wells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CYTOCRUX_WORKSPACE", raising=False)
+    space = ("--workspace", str(tmp_path / "elsewhere"))
+    added = CliRunner().invoke(app, ["data", "add", str(wells), "--name", "mine", *space])
+    assert added.exit_code == 0, added.stderr
+    asked = ("--perturbation", "trametinib", "--context", "A375", "--data", "mine", "--draws", "19", "--json")
+    result = run(*asked, *space)
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["targets"] == {"MAP2K1": -1}
+    assert run(*asked).exit_code == 2
+    profile = json.loads(run("--compound", "trametinib", "--data", "mine", "--json", *space).stdout)["profile"]
+    assert "no data set" not in profile.get("missing", "").lower()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
