@@ -57,7 +57,7 @@ def read_features(path: Path) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from ..world_model.data.userfile import read_table
+    from ..world_model.data.texts import read_table
 
     if not path.is_file():
         raise DataUnavailable(f"There is no file {path}", cure="Check the path")

@@ -38,17 +38,13 @@ BAR = "<= alpha (0.05) + 2 Monte Carlo errors"
 
 
 def run(*, fast: bool, data_dir: Path | None) -> list[Result]:
-    """All figures. fast: a twentieth of the runs (seconds); data_dir: the real data kit, without it those are None."""
-    from .falsify_real import permuted_gdsc, permuted_rppa
-
+    """All simulated figures. fast: a twentieth of the runs (seconds)."""
     runs = 1000 if fast else 20000
     return [
         type1_normal(runs),
         type1_t(runs),
         type1_paired(runs),
         type1_counts(runs),
-        permuted_rppa(runs, data_dir),
-        permuted_gdsc(runs, data_dir),
         *expected_wells(5 * runs),
         fdr_ebh(20 if fast else 400),
         *popper(runs),

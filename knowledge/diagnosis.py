@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from .claims import Batch, Claim, Prediction
 
-if TYPE_CHECKING:
-    from .status import ClaimState
 
-
-def likely_fault(state: ClaimState) -> str:
+def likely_fault(claim: Claim, batches: list[Batch], prediction: Prediction | None) -> str:
     """One sentence naming a swap, a batch, or the variance model, with the figures that point at it."""
-    contrasts = [(b.index, x, v) for b in state.batches if (got := batch_contrast(state.claim, b)) for x, v in [got]]
-    prediction = state.prediction
-    ratio = noise_ratio(state.batches, prediction) if prediction else None
+    contrasts = [(b.index, x, v) for b in batches if (got := batch_contrast(claim, b)) for x, v in [got]]
+    ratio = noise_ratio(batches, prediction) if prediction else None
     if len(contrasts) >= 2:
         index, gap, mirrored = _odd_one(contrasts)
         if mirrored:

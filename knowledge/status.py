@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from ..world_model.errors import BadInput
 from .claims import Batch, Claim, Design, Evidence, Prediction, Status
+from .diagnosis import likely_fault
 from .events import Event, Payload
 
 Assess = Callable[[Claim, Prediction, list[Batch]], Evidence]
@@ -228,9 +229,8 @@ class Replay:
         state.status = status
         state.history.append(Cause(seq, status, cause))
         if status == "conflict":
-            from .diagnosis import likely_fault
-
-            state.alarms.append(f"E for and E against both reached {1 / state.alpha:g}: {likely_fault(state)}")
+            fault = likely_fault(state.claim, state.batches, state.prediction)
+            state.alarms.append(f"E for and E against both reached {1 / state.alpha:g}: {fault}")
         for claim_id in self._leaning.get(state.claim.id, ()):
             self._settle(self.states[claim_id], seq, f"premise {state.claim.id} is {status}")
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # suite -> modules of ``evals``, each with ``run(*, fast: bool, data_dir: Path | None) -> list[Result]``
 SUITES: dict[str, tuple[str, ...]] = {
     "panel": ("panel",),
-    "falsify": ("falsify", "ledger_bench"),
+    "falsify": ("falsify", "falsify_real", "ledger_bench"),
     "predict": ("predict",),
     "explain": ("explain",),
     "peers": ("predict_peers",),

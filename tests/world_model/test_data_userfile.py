@@ -15,7 +15,8 @@ from scipy import sparse
 
 from cytocrux.world_model.data.conditions import effects
 from cytocrux.world_model.data.registry import load
-from cytocrux.world_model.data.userfile import as_texts, from_table
+from cytocrux.world_model.data.texts import as_texts
+from cytocrux.world_model.data.userfile import from_table
 from cytocrux.world_model.errors import BadInput, DataUnavailable
 
 GOOD = """perturbation,dose,dose_unit,time,cell_line,batch,replicate,pERK,pAKT

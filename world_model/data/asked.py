@@ -38,7 +38,7 @@ def read_conditions(path: Path) -> pd.DataFrame:
 
     Raises DataUnavailable where there is no file, BadInput where it cannot be read.
     """
-    from .userfile import as_texts, read_table
+    from .texts import as_texts, read_table
 
     if not path.is_file():
         raise DataUnavailable(f"There is no file {path}", cure="Check the path")

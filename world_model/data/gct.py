@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import BadInput
+from ..errors import BadInput, DataUnavailable
 from .dataset import Dataset
 from .guard import refuse_active
 
@@ -80,9 +80,13 @@ def _body(
 
 def load_l1000(folder: Path) -> Dataset:
     """One L1000 plate (LJP005, A375, 24 h): 59 compounds at 6 doses, 978 landmark genes, log2."""
-    from .userfile import load_file
+    from .conform import conform
 
-    return load_file(folder / "LJP005_A375_24H_X1_B19.gct", name="l1000", scale="log2", modality="transcriptome")
+    path = folder / "LJP005_A375_24H_X1_B19.gct"
+    if not path.exists():
+        raise DataUnavailable(f"There is no file {path}", cure="Check the path")
+    labels, X, names = read_gct(path)
+    return conform(labels, X, names, stated="log2", modalities="transcriptome", name="l1000", source=str(path))
 
 
 def _sizes(lines: list[list[str]], name: str) -> tuple[int, int, int, int]:

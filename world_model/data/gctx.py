@@ -77,7 +77,7 @@ def load_level5(folder: Path, about: DatasetInfo) -> Dataset:
 
     A z-score carries its control, so there are no control wells. Raises BadInput where the annotation tables lack.
     """
-    from .userfile import conform
+    from .conform import conform
 
     path = next(iter(sorted(folder.glob("*.gctx"))))
 

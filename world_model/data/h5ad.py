@@ -89,7 +89,7 @@ def _texts(column: pd.Series[Any]) -> pd.Series[Any]:
     """Each value as text, missing as ""; done once a distinct value."""
     import pandas as pd
 
-    from .userfile import as_text
+    from .texts import as_text
 
     codes, values = pd.factorize(column, use_na_sentinel=True)
     words = np.array([*(as_text(v) for v in list(values)), ""], dtype=object)

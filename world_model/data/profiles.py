@@ -109,7 +109,7 @@ def _joined(meta: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, list[Note]]
 
 
 def _labels(meta: pd.DataFrame, file: str) -> pd.DataFrame:
-    from .userfile import as_texts
+    from .texts import as_texts
 
     texts = as_texts(meta)
     found = {ours: next((t for t in theirs if t in texts), "") for ours, theirs in COLUMNS.items()}

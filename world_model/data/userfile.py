@@ -8,29 +8,25 @@ and LINCS are understood (``columns.py``).
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import BadInput, DataUnavailable
-from ..vocabulary import Modality
-from .checks import check_controls, check_replicates, is_relative, number_replicates, to_additive
 from .columns import MISSING, recognise
-from .dataset import Dataset, DatasetInfo, build_wells
+from .conform import conform
+from .dataset import Dataset, DatasetInfo
 from .guard import refuse_active
-from .labels import safe_stem, to_obs
+from .labels import safe_stem
 from .profiles import is_profiles, read_profiles
 from .recipe import Recipe
-from .report import DataReport, Note
+from .report import Note
+from .texts import numbers, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
-
-MANY_READOUTS = 50
 
 
 def load_file(
@@ -78,11 +74,6 @@ def load_file(
     )
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A .parquet, .csv or .tsv with every cell a text (missing = ""). Raises BadInput where it is none."""
-    return _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_text(path)
-
-
 def from_table(
     raw: pd.DataFrame, *, name: str, source: str, scale: str = "", modality: str = "",
     about: DatasetInfo | None = None,
@@ -109,78 +100,11 @@ def from_table(
     return conform(raw, X, readouts, stated=stated, modalities=modality, name=name, source=source, about=about)
 
 
-def conform(
-    raw: pd.DataFrame, X: NDArray[np.float64], readouts: list[str], *, stated: str, modalities: str | list[str],
-    name: str, source: str, notes: Iterable[Note] = (), about: DatasetInfo | None = None, relative: bool = False,
-) -> Dataset:  # fmt: skip
-    """relative: every reading already is a change against its control, so no control wells are needed."""
-    import pandas as pd
-
-    refuse_active(readouts, "The list of readouts")
-    obs, said = to_obs(raw.reset_index(drop=True))
-    said = [*notes, *said]
-    empty = ~np.isfinite(X).any(axis=1) & ~np.isinf(X).any(axis=1)
-    if empty.all():
-        raise BadInput(f"{source} holds no readings", why="every reading is empty")
-    if empty.any():
-        said.append(Note("dropped", int(empty.sum()), "wells", "nothing was measured in them"))
-        filled = np.flatnonzero(~empty)
-        obs, X = obs.iloc[filled].reset_index(drop=True), X[filled]
-    X, scale, more = to_additive(X, readouts, obs["batch"], stated)
-    said += more
-    relative = relative or is_relative(readouts)
-    obs["replicate"] = number_replicates(obs)
-    if relative and not obs["control"].any():
-        said.append(Note("used", len(readouts), "readouts without control wells", "they carry their control"))
-    else:
-        relative = False
-        said += check_controls(obs)
-        said += check_replicates(obs)
-    obs = obs.drop(columns=["given_replicate", "well"], errors="ignore")
-    obs.index = _ids(obs)
-    kinds = _modalities(readouts, modalities, said)
-    unit = {"ln_ic50": "ln uM", "log2": "log2", "log1p": "log1p"}.get(scale, "as given")
-    var = pd.DataFrame({"modality": kinds, "unit": unit}, index=pd.Index(readouts))
-    info = DatasetInfo(
-        dataset=name, description=about.description if about else f"the user's file {Path(source).name}",
-        licence=about.licence if about else "the user's own", citation=about.citation if about else "none given",
-        scale=scale, has_controls=not relative,
-    )  # fmt: skip
-    said.insert(0, Note("used", len(obs), "wells", f"{len(readouts)} readouts"))
-    return Dataset(name, build_wells(obs, X, var, info), DataReport(source, tuple(said)))
-
-
-def _ids(obs: pd.DataFrame) -> pd.Index[str]:
-    import pandas as pd
-
-    def label(row: Any) -> str:
-        dose = row.doses if "doses" in obs and row.doses else "" if np.isnan(row.dose) else f"{row.dose:g}uM"
-        time = "" if np.isnan(row.time_h) else f"{row.time_h:g}h"
-        return "/".join(p for p in (row.context, row.perturbation, dose, time, row.batch, row.replicate) if p)
-
-    return pd.Index([label(row) for row in obs.itertuples()])
-
-
-def _modalities(readouts: list[str], given: str | list[str], notes: list[Note]) -> list[str]:
-    known = get_args(Modality)
-    if given:
-        listed = [given] * len(readouts) if isinstance(given, str) else given
-        odd = sorted(set(listed) - set(known))
-        if odd:
-            raise BadInput(f"Unknown modality {odd[0]!r}", cure=f"Modalities are {', '.join(known)}")
-        return listed
-    if is_relative(readouts):
-        return ["viability"] * len(readouts)
-    guess = "transcriptome" if len(readouts) >= MANY_READOUTS else "proteome"
-    notes.append(Note("warning", len(readouts), f"readouts taken for {guess}", "no column 'modality' says it"))
-    return [guess] * len(readouts)
-
-
 def _from_long(raw: pd.DataFrame, found: dict[str, str]) -> tuple[pd.DataFrame, NDArray[np.float64], list[str]]:
     """Labels of each well, (wells, readouts) and the readouts. Raises BadInput for a reading given twice."""
     import pandas as pd
 
-    readout, value = raw[found["readout"]].str.strip(), _numbers(raw[found["value"]], found["value"])
+    readout, value = raw[found["readout"]].str.strip(), numbers(raw[found["value"]], found["value"])
     labels = raw.drop(columns=[found["readout"], found["value"], found.get("modality", ""), found.get("scale", "")],
                        errors="ignore")  # fmt: skip
     well = pd.Series(pd.factorize(pd.MultiIndex.from_frame(labels))[0], index=raw.index)
@@ -212,7 +136,7 @@ def _from_wide(raw: pd.DataFrame, found: dict[str, str]) -> tuple[NDArray[np.flo
             "The table has no column of readings", why=f"its columns are {', '.join(list(raw.columns)[:12])}",
             cure="Add one numeric column per readout, or the columns 'readout' and 'value'",
         )  # fmt: skip
-    return np.column_stack([_numbers(raw[c], c) for c in readouts]), readouts
+    return np.column_stack([numbers(raw[c], c) for c in readouts]), readouts
 
 
 def _is_numeric(column: pd.Series[str]) -> bool:
@@ -223,27 +147,6 @@ def _is_numeric(column: pd.Series[str]) -> bool:
     return bool(len(filled)) and float(pd.to_numeric(filled, errors="coerce").notna().mean()) > 0.5
 
 
-def _numbers(column: pd.Series[str], name: str) -> NDArray[np.float64]:
-    import pandas as pd
-
-    refuse_active([c for c in column.unique() if not _plain_number(c)], f"The column {name!r}")
-    blank = column.str.strip().str.lower().isin(MISSING)
-    numbers = pd.to_numeric(column.where(~blank, "nan"), errors="coerce")
-    wrong = numbers.isna() & ~blank
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        raise BadInput(f"Row {row + 1}: {column.iloc[row]!r} in {name!r} is not a number", cure="Correct the cell")
-    return np.asarray(numbers, dtype=float)
-
-
-def _plain_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
 def _one_word(raw: pd.DataFrame, found: dict[str, str], ours: str) -> str:
     if ours not in found:
         return ""
@@ -251,48 +154,6 @@ def _one_word(raw: pd.DataFrame, found: dict[str, str], ours: str) -> str:
     if len(words) > 1:
         raise BadInput(f"The column {found[ours]!r} says {words[0]!r} and {words[1]!r}", cure="One table, one " + ours)
     return words[0] if words else ""
-
-
-def _read_text(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if not text.strip():
-            raise BadInput(f"{path.name} is empty")
-        head = text[:20_000]
-        separator = "\t" if path.suffix.lower() == ".tsv" else csv.Sniffer().sniff(head, ",;\t").delimiter
-        return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path.name} is not text in UTF-8", why=str(error), cure="Save it as CSV (UTF-8)") from error
-    except (csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise BadInput(f"{path.name} is not a table", why=str(error), cure="Save it as CSV with a header") from error
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    import pandas as pd
-    import pyarrow as pa
-
-    try:
-        frame = pd.read_parquet(path)
-    except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
-        raise BadInput(f"{path.name} cannot be read as parquet", why=str(error)[:200], cure="Write it anew") from error
-    return as_texts(frame)
-
-
-def as_texts(frame: pd.DataFrame) -> pd.DataFrame:
-    """Every cell as text, missing as ""; numbers keep all their digits."""
-    import pandas as pd
-
-    frame = frame.rename(columns=str)
-    return pd.DataFrame({c: [as_text(v) for v in frame[c].tolist()] for c in frame}, index=range(len(frame)))
-
-
-def as_text(value: object) -> str:
-    """A cell as text; missing as "", numbers with all their digits."""
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return ""
-    return repr(value) if isinstance(value, float) else str(value)
 
 
 def _from_h5ad(path: Path, name: str, modality: str, recipe: Recipe, about: DatasetInfo | None) -> Dataset:
