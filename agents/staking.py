@@ -21,8 +21,9 @@ from .thresholds import Role, Zone, zone
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..world_model.cell import CellPrediction, VirtualCell
+    from ..world_model.cell import VirtualCell
     from ..world_model.data.gdsc import ReplicateNoise
+    from ..world_model.prediction import CellPrediction
 
 ALPHA = 0.05
 MAX_WELLS = 24  # per arm; a claim still open then is undecided

@@ -27,7 +27,6 @@ LEAST_FREE_GB = 2.0
 EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "molecules": (("vina", "meeko", "posebusters", "prolif", "gemmi", "tblite"), "docking, pose checks and strain"),
     "physics": (("openmm", "pdbfixer"), "MM-GBSA and molecular dynamics"),
-    "activities": (("decoupler",), "the published methods of factor activity, beside the built-in one"),
 }
 
 

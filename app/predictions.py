@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import anndata
     import pandas as pd
 
-    from ..world_model.cell import CellPrediction
+    from ..world_model.prediction import CellPrediction
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".h5ad")
 MEANING = (

@@ -20,7 +20,8 @@ from .conditioncell import ConditionCell
 from .errors import BadInput, UnknownName
 from .neural.engine import NeuralEngine
 from .panel import PanelEngine
-from .rows import Array, Rows, tidy
+from .prediction import CellPrediction
+from .rows import Rows, tidy
 from .similarity import similarity_tables
 from .vocabulary import Query, Response, content_hash
 
@@ -29,45 +30,10 @@ if TYPE_CHECKING:
 
     from .data.conditions import ConditionTable
     from .network import SignedNetwork
+    from .store import Engine
     from .vocabulary import Context, Readout
 
-Engine = ConditionCell | NeuralEngine | PanelEngine
 PANEL_CONTEXTS = 20  # from this many contexts on, a matrix without dose and time is served by the panel engine
-
-
-@dataclass(frozen=True)
-class CellPrediction:
-    """The cell's word on n conditions x r readouts, in each readout's unit, relative to the matched control
-    (or the reading itself where the data have no controls).
-
-    mean, epistemic (sd of the mean), aleatoric (sd of one well): (n, r). in_domain: (n,) 0 … 1.
-    reference_mean, reference_sd: (n, r) of this perturbation over the training contexts, for ``z``; NaN = none.
-    """
-
-    conditions: pd.DataFrame
-    readouts: tuple[str, ...]
-    mean: Array
-    epistemic: Array
-    aleatoric: Array
-    in_domain: Array
-    base: list[str]
-    abstain: np.ndarray[Any, np.dtype[np.bool_]]
-    reason: list[str]
-    reference_mean: Array
-    reference_sd: Array
-
-    def samples(self, n: int, seed: int = 0) -> Array:
-        """(n, conditions, r) draws of a future well's relative change: normal, both variances, readouts apart."""
-        sd = np.hypot(self.epistemic, self.aleatoric)
-        return self.mean + sd * np.random.default_rng(seed).standard_normal((n, *self.mean.shape))
-
-    def z(self) -> tuple[Array, Array, Array]:
-        """mean, epistemic, aleatoric (n, r) in sd of the perturbation over the training contexts (low = sensitive)."""
-        return (
-            (self.mean - self.reference_mean) / self.reference_sd,
-            self.epistemic / self.reference_sd,
-            self.aleatoric / self.reference_sd,
-        )
 
 
 @dataclass(frozen=True)
@@ -191,7 +157,7 @@ class VirtualCell:
         """
         from .cells import predicted_cells
 
-        return predicted_cells(self, conditions, control, n, seed)
+        return predicted_cells(self.predict(conditions), self.readouts, self.version, control, n, seed)
 
     def respond(self, query: Query, *, context: Context | None = None) -> list[Response]:
         """One response per readout of the query; a score is the mean of its weighted members.
@@ -232,17 +198,19 @@ class VirtualCell:
         return self._sealed(rows, self.engine.update(new), self.seed, hashes, self.version)
 
     def save(self, folder: Path) -> None:
-        """Write the cell as arrays and JSON (no pickle)."""
-        from .store import save
+        """Write the cell as safetensors and JSON (no pickle)."""
+        from .store import Identity, save
 
-        save(self, folder)
+        identity = Identity(self.version, self.parent, self.training_hash, self.manifest, self.seed)
+        save(folder, identity, self.rows, self.engine)
 
     @classmethod
     def load(cls, folder: Path, *, device: str = "cpu") -> VirtualCell:
         """Read what ``save`` wrote. Raises DataUnavailable or Corrupt."""
         from .store import load
 
-        return load(folder, device=device)
+        told, rows, engine = load(folder, device=device)
+        return cls(told.version, told.parent, told.training_hash, told.manifest, rows, engine, told.seed)
 
 
 def is_matrix(rows: Rows) -> bool:

@@ -20,26 +20,27 @@ from .rows import Array
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from .cell import CellPrediction, VirtualCell
+    from .prediction import CellPrediction
 
 LEAST_CELLS, LEAST_TREND = 10, 20  # control cells; readouts under which there is no trend
 HALF, MOST_GAIN = 0.5, 4.0  # share of the trend that is followed, bound of a spread's factor
 
 
-def predicted_cells(cell: VirtualCell, conditions: pd.DataFrame, control: AnnData, n: int, seed: int) -> AnnData:
+def predicted_cells(
+    told: CellPrediction, readouts: tuple[str, ...], version: str, control: AnnData, n: int, seed: int
+) -> AnnData:
     """See ``VirtualCell.cells``."""
     from anndata import AnnData
 
     if n < 1:
         raise BadInput("The number of cells must be at least one")
-    at = _columns(control, cell.readouts)
-    told, rng = cell.predict(conditions), np.random.default_rng(seed)
+    at, rng = _columns(control, readouts), np.random.default_rng(seed)
     parts = [_population(told, i, control, at, n, rng) for i in range(len(told.conditions))]
     obs = pd.concat([o for o, _ in parts], ignore_index=True)
     obs.index = pd.Index([f"predicted{i}" for i in range(len(obs))])
-    var = pd.DataFrame(index=pd.Index(list(cell.readouts)))
+    var = pd.DataFrame(index=pd.Index(list(readouts)))
     out = AnnData(np.vstack([x for _, x in parts]), obs=obs, var=var)
-    out.uns["cytocrux"] = {"predicted_by": cell.version, "seed": seed}
+    out.uns["cytocrux"] = {"predicted_by": version, "seed": seed}
     return out
 
 

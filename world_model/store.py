@@ -1,10 +1,10 @@
-"""A cell on disk: ``cell.json`` (names, hashes, small numbers) and ``arrays.npz`` (everything large); no pickle."""
+"""A cell on disk: ``cell.json`` (names, hashes, small numbers) and ``arrays.safetensors`` (the rest); no pickle."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import astuple
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from .answer import Trust
-from .cell import Engine, VirtualCell
 from .conditioncell import ConditionCell
 from .errors import Corrupt, DataUnavailable
 from .neural.engine import NeuralEngine
@@ -23,47 +22,59 @@ from .priors import ContextEncoder, Priors
 from .residual import Kept
 from .rows import NUMBERS, TEXT, Array, Rows
 
-FORMAT = "cytocrux-cell-1"
+FORMAT, ARRAYS = "cytocrux-cell-2", "arrays.safetensors"
 Arrays = dict[str, Any]
+Engine = ConditionCell | NeuralEngine | PanelEngine
 
 
-def save(cell: VirtualCell, folder: Path) -> None:
-    """Write ``cell`` into ``folder`` (made when absent)."""
+@dataclass(frozen=True)
+class Identity:
+    """Which cell it is: see ``VirtualCell``."""
+
+    version: str
+    parent: str | None
+    training_hash: str
+    manifest: tuple[str, ...]
+    seed: int
+
+
+def save(folder: Path, identity: Identity, rows: Rows, engine: Engine) -> None:
+    """Write a cell into ``folder`` (made when absent)."""
+    from safetensors.numpy import save_file
+
     folder.mkdir(parents=True, exist_ok=True)
     arrays: Arrays = {}
     note: dict[str, Any] = {
         "format": FORMAT,
-        "version": cell.version,
-        "parent": cell.parent,
-        "training_hash": cell.training_hash,
-        "manifest": list(cell.manifest),
-        "seed": cell.seed,
-        "rows": _rows_out(cell.rows, arrays),
+        **asdict(identity),
+        "rows": _rows_out(rows, arrays),
     }
-    if isinstance(cell.engine, PanelEngine):
-        note["panel"] = [_panel_out(c, f"panel{i}", arrays) for i, c in enumerate(cell.engine.cells)]
-    elif isinstance(cell.engine, NeuralEngine):
-        note["conditions"] = _conditions_out(cell.engine.process, arrays)
-        note["neural"] = _neural_out(cell.engine, arrays)
+    if isinstance(engine, PanelEngine):
+        note["panel"] = [_panel_out(c, f"panel{i}", arrays) for i, c in enumerate(engine.cells)]
+    elif isinstance(engine, NeuralEngine):
+        note["conditions"] = _conditions_out(engine.process, arrays)
+        note["neural"] = _neural_out(engine, arrays)
     else:
-        note["conditions"] = _conditions_out(cell.engine, arrays)
-    np.savez_compressed(folder / "arrays.npz", **arrays)
-    note["arrays_sha256"] = _sha256(folder / "arrays.npz")
+        note["conditions"] = _conditions_out(engine, arrays)
+    save_file({name: np.ascontiguousarray(a) for name, a in arrays.items()}, folder / ARRAYS)
+    note["arrays_sha256"] = _sha256(folder / ARRAYS)
     (folder / "cell.json").write_text(json.dumps(note), encoding="utf-8")
 
 
-def load(folder: Path, *, device: str = "cpu") -> VirtualCell:
+def load(folder: Path, *, device: str = "cpu") -> tuple[Identity, Rows, Engine]:
     """Read a cell. Raises DataUnavailable where there is none, Corrupt where the files do not match their hash."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
     if not (folder / "cell.json").is_file():
         raise DataUnavailable(f"There is no cell in {folder}", cure="Fit one and save it there")
     try:
         note = json.loads((folder / "cell.json").read_text(encoding="utf-8"))
         if note["format"] != FORMAT:
             raise Corrupt(f"{folder} holds {note['format']!r}", why=f"this version reads {FORMAT!r}")
-        if _sha256(folder / "arrays.npz") != note["arrays_sha256"]:
+        if _sha256(folder / ARRAYS) != note["arrays_sha256"]:
             raise Corrupt(f"The arrays of the cell in {folder} do not match their hash", cure="Fit the cell again")
-        with np.load(folder / "arrays.npz", allow_pickle=False) as file:
-            arrays = dict(file)
+        arrays: Arrays = load_file(folder / ARRAYS)
         rows = _rows_in(note["rows"], arrays)
         engine: Engine
         if "conditions" in note:
@@ -71,11 +82,10 @@ def load(folder: Path, *, device: str = "cpu") -> VirtualCell:
             engine = _neural_in(note["neural"], arrays, engine) if "neural" in note else engine
         else:
             engine = PanelEngine(tuple(_panel_in(c, f"panel{i}", arrays) for i, c in enumerate(note["panel"])))
-    except (KeyError, ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError, SafetensorError) as error:
         raise Corrupt(f"The cell in {folder} cannot be read", why=str(error), cure="Fit the cell again") from error
-    return VirtualCell(
-        note["version"], note["parent"], note["training_hash"], tuple(note["manifest"]), rows, engine, note["seed"]
-    )
+    identity = Identity(note["version"], note["parent"], note["training_hash"], tuple(note["manifest"]), note["seed"])
+    return identity, rows, engine
 
 
 def _sha256(path: Path) -> str:

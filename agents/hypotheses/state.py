@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ...knowledge.claims import Claim
-    from ...world_model.cell import CellPrediction, VirtualCell
+    from ...world_model.cell import VirtualCell
     from ...world_model.network import SignedNetwork
+    from ...world_model.prediction import CellPrediction
     from ..minds.protocol import Briefing
 
 EACH = 12  # most hypotheses of one source

@@ -14,7 +14,7 @@ from ..options import DEFAULT_WORKSPACE, Data, Device, Json, Know, Model, Seed, 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...world_model.cell import CellPrediction
+    from ...world_model.prediction import CellPrediction
     from ..cells import Fitted
 
 SHOWN = 12  # readouts of a condition, and conditions, on a terminal

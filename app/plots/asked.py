@@ -16,7 +16,7 @@ from .style import safe_name
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...world_model.cell import CellPrediction
+    from ...world_model.prediction import CellPrediction
     from ..cells import Fitted
     from .wells import Measured
 

@@ -278,7 +278,7 @@ def is_picture(path: Path) -> bool:
 
 
 def test_two_trainings_mixed_up_are_noticed(world: Path, run: Run, tmp_path: Path) -> None:
-    for name in ("cell.json", "arrays.npz"):
+    for name in ("cell.json", "arrays.safetensors"):
         (tmp_path / name).write_bytes((world / "all" / name).read_bytes())
     (tmp_path / "training.json").write_bytes((world / "part" / "training.json").read_bytes())
     result = run("model", "info", tmp_path)

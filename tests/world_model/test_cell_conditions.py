@@ -158,7 +158,7 @@ def test_save_and_load_give_the_same_cell(
     a, b = after.predict(conditions[held]), back.predict(conditions[held])
     np.testing.assert_allclose(b.mean, a.mean, atol=1e-6)
     np.testing.assert_allclose(b.epistemic, a.epistemic, atol=1e-6)
-    arrays = tmp_path / "cell" / "arrays.npz"
+    arrays = tmp_path / "cell" / "arrays.safetensors"
     spoilt = bytearray(arrays.read_bytes())
     spoilt[len(spoilt) // 2] ^= 1
     arrays.write_bytes(bytes(spoilt))
