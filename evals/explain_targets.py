@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import explain_evidence
 from .results import Result
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def parts(*, fast: bool = False, data_dir: Path | None = None) -> dict[str, Call
         "vorinostat_class_rank": lambda: vorinostat(kit(), _library(kit())),
         "profile_class_top1": lambda: class_rank(kit(), most=40 if fast else None),
         "structure_target_top5": lambda: structure_share(_library(kit()), 200 if fast else 600),
-        "l1000_target_top5": lambda: l1000_targets(kit(), _library(kit())),
+        "l1000_target_top5": lambda: explain_evidence.run(kit(), _library(kit())),
         "norman_target_top5": lambda: norman_targets(kit()),
     }
 
@@ -134,9 +135,10 @@ def vorinostat(data_dir: Path, library: Library) -> list[Result]:
 
 def class_rank(data_dir: Path, most: int | None) -> list[Result]:
     """The same for every GDSC2 drug whose class has two other members, so that one case is not the picked cherry."""
-    from ..world_model.targets.profiles import alike, class_position, rank_classes
+    from ..world_model.targets.profiles import class_position, likeness, rank_classes
 
     profiles, classes = _profiles(data_dir)
+    near_all = likeness(profiles)
     counts = Counter(classes.values())
     drugs = [
         d for d in map(str, profiles.columns) if classes[d] not in ("unknown", "other") and counts[classes[d]] >= 3
@@ -146,7 +148,7 @@ def class_rank(data_dir: Path, most: int | None) -> list[Result]:
     shuffled = dict(zip(classes, rng.permutation(list(classes.values())), strict=True))
     found: dict[str, list[int]] = {"true": [], "permuted": []}
     for drug in drugs:
-        near = alike(profiles, drug)
+        near = near_all[drug]
         for name, told in (("true", classes), ("permuted", {**shuffled, drug: classes[drug]})):
             place = class_position(rank_classes(near, told, draws=1), classes[drug])
             if place is not None:
@@ -178,49 +180,6 @@ def structure_share(library: Library, most: int) -> list[Result]:
             unit="of compounds", baselines={"popularity": float(np.mean(popular))}, bar="above popularity",
             passed=float(np.mean(hits)) > float(np.mean(popular)) + 2 * _binomial(np.array(hits)),
             note="all compounds of the same scaffold left out",
-        )
-    ]  # fmt: skip
-
-
-def l1000_targets(data_dir: Path, library: Library) -> list[Result]:
-    """A375 plate: targets of each compound from the other compounds' signatures, from structure, from both."""
-    from ..world_model.compounds import facts_for
-    from ..world_model.targets.combine import Weights
-    from ..world_model.targets.signatures import l1000_signatures, vote
-
-    signatures = l1000_signatures(data_dir / "l1000")
-    targets = {str(d): frozenset(facts_for(str(d)).targets) for d in signatures.index}
-    annotated = _targets_by_name(library)
-    targets = {d: t or annotated.get(d.lower(), frozenset()) for d, t in targets.items()}
-    known = [d for d in map(str, signatures.index) if targets[d]]
-    structures = _structures(data_dir)
-    popular = dict(Counter(t for d in known for t in targets[d]))  # itself counted too: the stronger baseline
-    told: dict[str, dict[str, dict[str, float]]] = {}
-    permuted: dict[str, dict[str, float]] = {}
-    for place, drug in enumerate(known):
-        others = {d: targets[d] for d in known if d != drug}
-        shape: dict[str, float] = {}
-        if drug.lower() in structures:
-            shape = {r.label: r.score for r in library.rank(structures[drug.lower()], "target", without=(drug,))}
-        told[drug] = {"signature": vote(signatures, drug, others), "structure": shape}
-        permuted[drug] = vote(signatures, drug, _permuted(others, np.random.default_rng(place)))
-    evidence: dict[str, dict[str, bool]] = {}
-    for drug in known:
-        weights = Weights.learn([(told[d], targets[d]) for d in known if d != drug], ("signature", "structure"))
-        ranked: dict[str, Mapping[str, float]] = {**told[drug], "popularity": popular}
-        ranked |= {"both": weights.probabilities(told[drug]),
-                  "permuted": permuted[drug]}  # fmt: skip
-        evidence[drug] = {name: _in_five(votes, targets[drug]) for name, votes in ranked.items()}
-    share = {name: float(np.mean([e[name] for e in evidence.values()])) for name in next(iter(evidence.values()))}
-    both_ = np.array([e["both"] for e in evidence.values()])
-    gain = np.array([float(e["both"]) - float(e["popularity"]) for e in evidence.values()])
-    low, high = _interval(gain)
-    return [
-        Result(
-            name="l1000_target_top5", value=share.pop("both"), sd=_binomial(both_), n=len(evidence),
-            unit="of compounds",
-            baselines=dict(share), bar="above popularity and permuted", passed=low > 0,
-            note=f"gain over popularity 95% {low:.2f} to {high:.2f}; itself and its copies left out of the library",
         )
     ]  # fmt: skip
 
@@ -276,21 +235,6 @@ def _in_five(votes: Mapping[str, float], known: Any) -> bool:
     return bool(set(known) & {str(n) for n in order[:5]})
 
 
-def _permuted(targets: Mapping[str, frozenset[str]], rng: np.random.Generator) -> dict[str, frozenset[str]]:
-    values = list(targets.values())
-    return dict(zip(targets, [values[i] for i in rng.permutation(len(values))], strict=True))
-
-
-def _targets_by_name(library: Library) -> dict[str, frozenset[str]]:
-    return {n.lower(): t for n, t in zip(library.names, library.labels["target"], strict=True)}
-
-
-def _structures(data_dir: Path) -> dict[str, str]:
-    from ..world_model.targets.ligands import annotated
-
-    return {name.lower(): smiles for name, smiles, _, _ in annotated(data_dir / "drugs")}
-
-
 def _number(place: int | None) -> float | None:
     return None if place is None else float(place)
 
@@ -305,10 +249,3 @@ def _least(hits: Any) -> float:
 def _binomial(hits: Any) -> float:
     p = float(np.mean(hits))
     return float(np.sqrt(p * (1 - p) / max(len(hits), 1)))
-
-
-def _interval(gain: Any) -> tuple[float, float]:
-    rng = np.random.default_rng(0)
-    draws = [float(rng.choice(gain, len(gain)).mean()) for _ in range(DRAWS)]
-    low, high = np.quantile(draws, (0.025, 0.975))
-    return float(low), float(high)

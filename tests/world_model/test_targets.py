@@ -11,10 +11,17 @@ import pytest
 from cytocrux.world_model.data.dataset import Dataset, DatasetInfo, build_wells
 from cytocrux.world_model.data.report import DataReport
 from cytocrux.world_model.errors import BadInput, DataUnavailable, UnknownName
-from cytocrux.world_model.targets.combine import Weights
+from cytocrux.world_model.targets.combine import Weights, nearest_vote
 from cytocrux.world_model.targets.ligands import Library, load_library
 from cytocrux.world_model.targets.pathway_class import classify
-from cytocrux.world_model.targets.profiles import alike, class_position, rank_classes, residual, response_table
+from cytocrux.world_model.targets.profiles import (
+    alike,
+    class_position,
+    likeness,
+    rank_classes,
+    residual,
+    response_table,
+)
 from cytocrux.world_model.targets.signatures import regulon_scores, rewired, vote
 
 SAHA = "ONC(=O)CCCCCCC(=O)Nc1ccccc1"
@@ -180,10 +187,47 @@ def test_weights_trust_the_evidence_that_was_right() -> None:
         shape = {} if i % 4 == 0 else {right: float(rng.uniform(0.5, 1)), wrong: float(rng.uniform(0, 0.3))}
         compounds.append(({"structure": shape, "noise": noise}, {right}))
     weights = Weights.learn(compounds, ("structure", "noise"))
-    assert weights.coefficients[0] > 3 * abs(weights.coefficients[1])
-    both = weights.probabilities({"structure": {"A": 0.9, "B": 0.1}, "noise": {"A": 0.5, "B": 0.5}})
-    assert both["A"] > 0.8 > 0.2 > both["B"]
-    missing = weights.probabilities({"noise": {"A": 0.5, "B": 0.5}})
-    assert missing["A"] == missing["B"] and 0.3 < missing["A"] < 0.7
+    assert weights.values[0] > 3 * weights.values[1] >= 0
+    both = weights.shares({"structure": {"A": 0.9, "B": 0.1}, "noise": {"A": 0.5, "B": 0.5}})
+    assert both["A"] > 0.8 > 0.2 > both["B"] and sum(both.values()) == pytest.approx(1)
+    missing = weights.shares({"noise": {"A": 0.5, "B": 0.5}})
+    assert missing["A"] == missing["B"] == pytest.approx(0.5) and weights.shares({"structure": {}}) == {}
     with pytest.raises(BadInput, match="cannot be weighed"):
         Weights.learn([({"noise": {"A": 1.0}}, {"B"})], ("noise",))
+
+
+def test_weights_are_those_of_a_conditional_logit() -> None:
+    """Planted: P(target) proportional to (1 + v / 0.01)^w, w = (1.5, 0.4); evidence that misleads gets no weight."""
+    rng, names = np.random.default_rng(3), list("ABCDEF")
+    compounds = []
+    for _ in range(3000):
+        one, two = (dict(zip(names, 10 ** rng.uniform(-3, 0, 6), strict=True)) for _ in range(2))
+        odds = np.array([(1 + one[t] / 0.01) ** 1.5 * (1 + two[t] / 0.01) ** 0.4 for t in names])
+        right = names[int(rng.choice(6, p=odds / odds.sum()))]
+        wrong = {t: float(t != right) for t in names}
+        compounds.append(({"one": one, "two": two, "misleading": wrong}, {right}))
+    assert Weights.learn(compounds, ("one", "two")).values == pytest.approx((1.5, 0.4), abs=0.12)
+    assert Weights.learn(compounds, ("one", "misleading")).values[1] == 0.0
+
+
+def test_the_nearest_vote_with_their_squares() -> None:
+    near = {"a": 0.9, "b": 0.5, "c": -0.8, "d": float("nan"), "e": 0.4}
+    targets = {"a": {"X"}, "b": {"X", "Y"}, "c": {"Z"}, "d": {"Z"}, "e": set(), "gone": {"W"}}
+    assert nearest_vote(near, targets) == pytest.approx({"X": 0.81 + 0.25, "Y": 0.25})
+
+
+def test_dealt_annotations_are_the_same_ones_elsewhere(library: Library) -> None:
+    dealt = library.dealt(1)
+    held = [sorted(map(sorted, lib.labels["target"])) for lib in (library, dealt)]
+    assert held[0] == held[1] and library.labels["target"] != dealt.labels["target"]
+    row = library.names.index("zinc0")
+    assert set(library.votes(row, "target")) == {"HDAC1"}
+    assert library.votes(row, "target", without=library.names) == {}
+
+
+def test_all_likenesses_are_those_of_each() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(70, 4)), columns=list("abcd"))
+    table.loc[:40, "d"] = np.nan
+    for drug in "ad":
+        pd.testing.assert_series_equal(likeness(table)[drug], alike(table, drug), check_names=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -88,6 +88,23 @@ class Library:
             for (label, score), p in zip(votes.items(), chance, strict=True)
         ]
         return sorted(told, key=lambda r: (-r.score, r.label))
+
+    def votes(self, row: int, kind: Label, *, without: Collection[str] = ()) -> dict[str, float]:
+        """Label -> score for a compound of the library itself; it, its copies and ``without`` do not vote."""
+        near = tanimoto(self.bits[row][None], self.bits)[0]
+        left_out = {name.lower() for name in without}
+        off = np.array([n.lower() in left_out for n in self.names]) | (near >= SAME)
+        return self._vote(np.where(off, 0.0, near), kind)[0]
+
+    def dealt(self, seed: int) -> Library:
+        """A control: the same compounds, each kind of label dealt anew over those that carry any."""
+        rng = np.random.default_rng(seed)
+        labels: dict[Label, tuple[frozenset[str], ...]] = {}
+        for kind, given in self.labels.items():
+            full = [i for i, held in enumerate(given) if held]
+            moved = dict(zip(full, (given[int(i)] for i in rng.permutation(full)), strict=True))
+            labels[kind] = tuple(moved.get(i, frozenset()) for i in range(len(given)))
+        return replace(self, labels=labels)
 
     def _vote(self, near: Array, kind: Label) -> tuple[dict[str, float], dict[str, list[tuple[str, float]]]]:
         """Over the K most alike that carry a label of this kind."""

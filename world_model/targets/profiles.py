@@ -78,6 +78,12 @@ def alike(profiles: pd.DataFrame, drug: str) -> pd.Series[float]:
     return pd.Series(found, dtype=float)
 
 
+def likeness(profiles: pd.DataFrame) -> pd.DataFrame:
+    """drugs x drugs: ``alike`` of every drug at once."""
+    found = profiles.corr(min_periods=LINES)
+    return found.mask(np.eye(len(found), dtype=bool))
+
+
 def rank_classes(
     near: pd.Series[float], classes: Mapping[str, str], *, draws: int = 2000, seed: int = 0
 ) -> list[ClassNear]:

@@ -10,8 +10,9 @@ import pandas as pd
 
 from ..errors import BadInput
 from ..rows import Array
+from .combine import nearest_vote
 
-NEAREST, TOP_DOSES = 5, 3
+TOP_DOSES = 3
 
 
 def l1000_signatures(folder: Path) -> pd.DataFrame:
@@ -37,15 +38,11 @@ def l1000_signatures(folder: Path) -> pd.DataFrame:
 
 
 def vote(signatures: pd.DataFrame, drug: str, targets: Mapping[str, Collection[str]]) -> dict[str, float]:
-    """Target -> sum of the squared positive correlations of the ``NEAREST`` compounds of ``targets`` that carry it."""
+    """Targets of the compounds whose signatures correlate best with one compound's."""
     x = _unit(signatures.loc[[drug]].to_numpy(float))[0]
     names = [d for d in targets if d in signatures.index and d != drug]
     r = _unit(signatures.loc[names].to_numpy(float)) @ x
-    votes: dict[str, float] = {}
-    for i in np.argsort(-r, kind="stable")[:NEAREST]:
-        for target in targets[names[i]]:
-            votes[target] = votes.get(target, 0.0) + max(float(r[i]), 0.0) ** 2
-    return votes
+    return nearest_vote(dict(zip(names, map(float, r), strict=True)), targets)
 
 
 def regulon_scores(
