@@ -15,7 +15,7 @@ from ..world_model.errors import DataUnavailable
 from .results import Result
 
 # each with ``parts(*, fast, data_dir) -> dict[str, Callable[[], list[Result]]]``
-MODULES: tuple[str, ...] = ("explain_cascade", "explain_targets", "explain_molecules")
+MODULES: tuple[str, ...] = ("explain_network", "explain_cascade", "explain_targets", "explain_molecules")
 
 
 def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:

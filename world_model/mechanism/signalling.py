@@ -1,6 +1,6 @@
 """The built-in network of textbook signalling, and how readouts and perturbations sit on it.
 
-facts/signalling.csv            source, target, sign, kind, reference: one edge a line
+facts/signalling.csv            source, target, sign, kind, reference, pmid, checked, note: one edge a line
 facts/signalling_families.csv   a node and the paralogues it stands for (MAPK1 = ERK1 and ERK2)
 facts/signalling_readouts.csv   what an assay's readout says of a node; sign -1: the phosphorylation switches it off
 facts/signalling_names.csv      what people call a gene's protein (ERK1/2 for MAPK1)
@@ -49,7 +49,7 @@ def embedded() -> SignedNetwork:
 
 
 def edges_of(path: Path) -> Iterator[Edge]:
-    """Edges of a CSV with columns source, target, sign and, where there are, kind and reference.
+    """Edges of a CSV with columns source, target, sign and, where there are, kind and reference (see ``cited``).
 
     Raises BadInput with the line where one cannot be read.
     """
@@ -66,11 +66,28 @@ def edges_of(path: Path) -> Iterator[Edge]:
                 raise BadInput(f"{path.name}, line {line}: no edge", why=f"{source!r}, {target!r}, {sign!r}",
                                cure="Give a source, a target and the sign 1 or -1")  # fmt: skip
             given = {k: row[k] for k in ("kind", "reference") if row.get(k)}
+            if row.get("checked"):
+                given["reference"] = cited(row)
             value = -1 if sign.strip() == "-1" else 1
             try:
                 yield Edge.model_validate({"source": source.strip(), "target": target.strip(), "sign": value, **given})
             except ValueError as error:
                 raise BadInput(f"{path.name}, line {line}: {given.get('kind')!r} is no kind of edge") from error
+
+
+CHECKS: Mapping[str, str] = {
+    "signor": "also in SIGNOR", "omnipath": "also in OmniPath", "collectri": "also in CollecTRI",
+    "dorothea": "also in DoRothEA", "abstract": "abstract read", "memory": "from memory, not looked up",
+}  # fmt: skip
+
+
+def cited(row: Mapping[str, str]) -> str:
+    """An edge's reference as it is shown: with how it was checked, the PubMed number the checking table gives for the
+    pair, and what speaks for the sign where published tables have the other one."""
+    said = CHECKS.get(row["checked"], row["checked"])
+    number = f", PMID {row['pmid']}" if row.get("pmid") else ""
+    disputed = f"; published tables have the other sign: {row['note']}" if row.get("note") else ""
+    return f"{row.get('reference', '')}; {said}{number}{disputed}"
 
 
 @lru_cache(maxsize=1)
