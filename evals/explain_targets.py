@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import explain_evidence
+from . import explain_evidence, explain_norman
 from .results import Result
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def parts(*, fast: bool = False, data_dir: Path | None = None) -> dict[str, Call
         "profile_class_top1": lambda: class_rank(kit(), most=40 if fast else None),
         "structure_target_top5": lambda: structure_share(_library(kit()), 200 if fast else 600),
         "l1000_target_top5": lambda: explain_evidence.run(kit(), _library(kit())),
-        "norman_target_top5": lambda: norman_targets(kit()),
+        "norman_target_top5": lambda: explain_norman.run(),
     }
 
 
@@ -180,49 +180,6 @@ def structure_share(library: Library, most: int) -> list[Result]:
             unit="of compounds", baselines={"popularity": float(np.mean(popular))}, bar="above popularity",
             passed=float(np.mean(hits)) > float(np.mean(popular)) + 2 * _binomial(np.array(hits)),
             note="all compounds of the same scaffold left out",
-        )
-    ]  # fmt: skip
-
-
-def norman_targets(data_dir: Path) -> list[Result]:
-    """CRISPRa targets that are not read out: which regulon moved? Beside: rewired regulons, regulon size."""
-    from scipy.stats import binomtest
-
-    from ..world_model.data import effects
-    from ..world_model.data.registry import load
-    from ..world_model.mechanism.resources import load_regulons
-    from ..world_model.targets.signatures import regulon_scores, rewired
-
-    table = effects(load("norman"))
-    regulons = load_regulons("collectri")
-    here = table.conditions["context"].astype(str).str.upper() == "K562"
-    singles = [i for i in np.flatnonzero(here) if "+" not in str(table.conditions["perturbation"].iloc[i])]
-    names = [str(table.conditions["perturbation"].iloc[i]) for i in singles]
-    measured = regulons[regulons["target"].isin(table.readouts)]["source"].value_counts()
-    candidates = sorted(str(s) for s in measured.index[measured >= FEWEST])
-    hidden = [(i, n) for i, n in zip(singles, names, strict=True) if n in candidates and n not in table.readouts]
-    hits: dict[str, list[bool]] = {"network": [], "rewired": [], "popularity": []}
-    draws = 20
-    for place, (i, name) in enumerate(hidden):
-        changes = dict(zip(table.readouts, table.delta[i], strict=True))
-        told = regulon_scores(changes, regulons, candidates, fewest=FEWEST)
-        hits["network"].append(_in_five(told, {name}))
-        hits["popularity"].append(_in_five({c: float(measured.get(c, 0)) for c in candidates}, {name}))
-        for seed in range(draws):
-            other = rewired(regulons, np.random.default_rng(1000 * place + seed))
-            hits["rewired"].append(_in_five(regulon_scores(changes, other, candidates, fewest=FEWEST), {name}))
-    if not hidden:
-        return [Result(name="norman_target_top5", value=None, note="not measured: every target is itself read out")]
-    found = np.array(hits["network"])
-    chance = max(float(np.mean(hits["rewired"])), float(np.mean(hits["popularity"])), 5 / len(candidates))
-    p = float(binomtest(int(found.sum()), len(found), chance, alternative="greater").pvalue)
-    return [
-        Result(
-            name="norman_target_top5", value=float(found.mean()), sd=_binomial(found), n=len(found), unit="of targets",
-            baselines={name: float(np.mean(hits[name])) for name in ("rewired", "popularity")},
-            bar="above popularity and rewired, 95%", passed=p < 0.05,
-            note=f"{len(candidates)} candidate factors with a regulon; p {p:.3f} against the better baseline; only "
-            f"{len(found)} of the CRISPRa targets have a regulon and are not read out among 500 genes",
         )
     ]  # fmt: skip
 

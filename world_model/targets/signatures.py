@@ -32,7 +32,12 @@ def l1000_signatures(folder: Path) -> pd.DataFrame:
         for drug, g in c.groupby("perturbation", observed=True)
     }
     found = pd.DataFrame.from_dict(rows, orient="index", columns=list(table.readouts)).dropna(axis=1)
-    centred = found - found.median()
+    return robust(found)
+
+
+def robust(changes: pd.DataFrame) -> pd.DataFrame:
+    """perturbations x genes in robust z: less the gene's median over perturbations, by its MAD."""
+    centred = changes - changes.median()
     mad = 1.4826 * centred.abs().median()
     return centred / mad.where(mad > 0, 1.0)
 
