@@ -1,7 +1,10 @@
 """What is known of a compound: its other names, targets, mechanism class and structure.
 
 ``facts/compounds.csv`` was written by hand for the compounds of GDSC and the RPPA screen; its ``source``
-column says where a fact can be checked. A compound nobody knows has the class "unknown", never a guess.
+column says where a fact can be looked up, ``checked`` whether it was: the mechanism agrees with the Drug Repurposing
+Hub (hub) or LINCS (lincs), differs for the reason in ``note`` (hand), or comes from memory alone (memory). The words of
+``facts/mechanisms.csv`` are those by which these tables name a class. A compound nobody knows has the class "unknown",
+never a guess.
 """
 
 from __future__ import annotations
