@@ -58,7 +58,7 @@ class Policy(Protocol):
     it pays to look ahead to."""
 
     name: str
-    sizes: tuple[int, ...]  # treated wells a first look may take
+    sizes: tuple[int, ...]  # treated wells a first look may take; none = the fewest at which the test can speak
 
     def order(self, options: Sequence[Option], related: Floats, rng: np.random.Generator, room: int) -> list[int]: ...
 
@@ -72,7 +72,7 @@ class EPower:
     name: str = "e-power"
     verdicts: float = 3.0
     draws: int = 32
-    sizes: tuple[int, ...] = (2,)
+    sizes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         self._known: dict[tuple[object, ...], float] = {}
@@ -120,7 +120,7 @@ class Simple:
     """A score of the belief alone: "uncertainty", "largest sd", "ucb", "ei", "hit", "thompson" or "random"."""
 
     name: str
-    sizes: tuple[int, ...] = (2,)
+    sizes: tuple[int, ...] = ()
 
     def order(self, options: Sequence[Option], related: Floats, rng: np.random.Generator, room: int) -> list[int]:
         mean, sd = np.array([o.toward for o in options]).T
@@ -148,7 +148,7 @@ class Coreset:
     """The option farthest (least correlated) from every one chosen so far, in this batch or before."""
 
     name: str = "coreset"
-    sizes: tuple[int, ...] = (2,)
+    sizes: tuple[int, ...] = ()
 
     def order(self, options: Sequence[Option], related: Floats, rng: np.random.Generator, room: int) -> list[int]:
         near, order = np.zeros(len(options)), []

@@ -8,10 +8,11 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from ..knowledge.claims import ArmRequest, Claim, Prediction
-from .goal import Hypothesis
+from .goal import Hypothesis, Line
+from .hypotheses.leads import line_of
 from .prioritise import Bundle, Weighed, bundles, pick
 from .revise import revised, revisions
-from .staking import Stake
+from .staking import CONJECTURE, Stake
 
 if TYPE_CHECKING:
     from ..knowledge.status import ClaimState
@@ -20,20 +21,37 @@ if TYPE_CHECKING:
 BUNDLES_PER_CYCLE = 12
 MOST_REVISIONS = 12
 BET_ON = 0.5  # the least probability, under the theory, that theta lies past the middle of the zone
+TURNS = 0.5  # of a later cycle's wells and bundles: kept first for what the sources put forward
 
 
 def choose(session: Session, hypotheses: Sequence[Hypothesis], cycle: int, wells_left: int) -> list[Bundle]:
-    """The bundles of this cycle, within the wells left; empty when nothing is worth testing."""
+    """The bundles of this cycle, within the wells left; empty when nothing is worth testing.
+
+    The first cycle stakes what the theory believes. From the second on, what the sources put forward (hypotheses/) is
+    staked at less than even odds too, or its denial where the theory will not have it, and has the first call on half of
+    the wells: what the theory believes already is not where it learns most.
+    """
     goal, states = session.goal, session.states()
     fresh: list[Stake] = []
+    forward: set[Line] = set()
     if session.trial().withdrawn:
         session.say("the theory lost to its sceptic: it stakes no new claims until it predicts better again")
     else:
+        bold = cycle > 0 and goal.intent != "panel"  # a panel names what should work, not what might
+        if not bold:
+            hypotheses = [h.model_copy(update={"conjecture": False}) for h in hypotheses]
+        forward = {h.line for h in hypotheses if h.conjecture}
         staked = session.staker().stake(hypotheses)
         narrower = successors(session, states)
         ids = {s.claim.id for s in narrower}
         fresh = [*narrower, *(s for s in staked if s.claim.id not in ids)]
-        fresh = [s for s in fresh if s.claim.id not in states and believed(s) and not _ruled_out(s, session)]
+        fresh = [
+            s
+            for s in fresh
+            if s.claim.id not in states
+            and believed(s, CONJECTURE if line_of(s.claim) in forward else BET_ON)
+            and not _ruled_out(s, session)
+        ]
         if any(s.claim.revises for s in fresh):
             session.say(f"{sum(bool(s.claim.revises) for s in fresh)} refuted claims have a narrower successor")
     if goal.intent == "panel":
@@ -47,8 +65,12 @@ def choose(session: Session, hypotheses: Sequence[Hypothesis], cycle: int, wells
     again = [Stake(c.claim, c.prediction) for c in still_open if c.prediction is not None and not c.closed]
     ranked = bundles([*again, *fresh], session.lab, batches={c: s.batches for c, s in states.items()})
     most = goal.max_items if goal.intent == "panel" else BUNDLES_PER_CYCLE
-    picked = pick(ranked, wells=wells_left, most=most)
-    return [_with_premises(b, session) for b in picked]
+    of_sources = {s.claim.id for s in fresh if line_of(s.claim) in forward or s.claim.revises}
+    first = [b for b in ranked if any(w.stake.claim.id in of_sources for w in b.claims)]
+    turns = pick(first, wells=int(TURNS * wells_left), most=int(TURNS * most)) if forward else []
+    spent = sum(b.wells for b in turns)
+    rest = pick([b for b in ranked if b not in turns], wells=wells_left - spent, most=most - len(turns))
+    return [_with_premises(b, session) for b in (*turns, *rest)]
 
 
 def _with_free_places(
@@ -60,7 +82,7 @@ def _with_free_places(
     lab, goal, briefing = session.lab.capabilities(), session.goal, session.briefing()
     doses = () if goal.doses else briefing.doses  # the question's own doses and times are kept to
     times_h = () if goal.times_h else briefing.times_h
-    promising = {series(s.claim) for s in fresh}
+    promising = {series(s.claim) for s in fresh if not denies(s.claim)}
     about = {(*key[0], key[1]) for key in promising}
     near = [h for h in hypotheses if (*sorted(h.perturbations), h.readout) in about]
     found = session.staker().stake(moved(lab, doses, times_h, near))
@@ -90,22 +112,29 @@ def untested(session: Session, hypotheses: Sequence[Hypothesis]) -> list[Stake]:
     return _panel(session, fresh, states)
 
 
-def believed(stake: Stake) -> bool:
-    """Whether the theory itself would bet on the claim: what it thinks false is not staked."""
+def believed(stake: Stake, at_least: float = BET_ON) -> bool:
+    """Whether the theory itself would bet on the claim at these odds: what it thinks false is not staked."""
     claim, theory = stake.claim, stake.prediction.theory
     middle = claim.sign * (claim.delta + claim.delta0) / 2
-    return 1 - NormalDist(claim.sign * theory.mean, theory.sd).cdf(middle) >= BET_ON
+    return 1 - NormalDist(claim.sign * theory.mean, theory.sd).cdf(middle) >= at_least
 
 
 def value_boldness(stakes: Sequence[Stake]) -> list[Stake]:
-    """A lower dose or an earlier time that suffices says more: value 1 (highest, latest) to 3 (lowest, earliest)."""
+    """A lower dose or an earlier time that suffices says more: value 1 (highest, latest) to 3 (lowest, earliest). That
+    there is no effect says more at a higher dose and later, and a quarter as much."""
     doses = sorted({d for s in stakes for d in [_dose(s)] if d is not None})
     times = sorted({t for s in stakes for t in [_time(s)] if t is not None})
     valued = []
     for stake in stakes:
-        value = 1.0 + _rank(doses, _dose(stake)) + _rank(times, _time(stake))
+        ranks = [_rank(doses, _dose(stake)), _rank(times, _time(stake))]
+        value = 0.25 * (3.0 - sum(ranks)) if denies(stake.claim) else 1.0 + sum(ranks)
         valued.append(replace(stake, claim=stake.claim.model_copy(update={"value": value})))
     return valued
+
+
+def denies(claim: Claim) -> bool:
+    """Whether the claim is that there is no effect (it holds at theta = 0)."""
+    return claim.sign * claim.delta < 0
 
 
 def dump(bundle: Bundle) -> dict[str, Any]:

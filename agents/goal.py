@@ -12,6 +12,8 @@ Intent = Literal["panel", "response", "interaction"]
 # panel: which compounds should work here; response: which perturbation, dose, time moves a readout;
 # interaction: which single perturbations move a readout, and which pairs do more than their sum.
 
+Line = tuple[tuple[str, ...], float | None, float | None, str, str]  # perturbations, dose, time, readout, direction
+
 
 class ReadoutGoal(Frozen):
     """A readout and the wanted direction. role 'follow' = does it move too, as a consequence."""
@@ -62,3 +64,9 @@ class Hypothesis(Frozen):
     refuted_by: str = Field(default="", max_length=300)
     origin: str = "builtin"
     cites: tuple[int, ...] = ()  # ledger entries of the researcher's notes that speak of it
+    conjecture: bool = False  # put forward by a source for a reason of its own: may be staked at less than even odds
+
+    @property
+    def line(self) -> Line:
+        """What it says of which arm: two hypotheses of one line are the same, whoever proposes them."""
+        return (tuple(sorted(self.perturbations)), self.dose, self.time_h, self.readout, self.direction)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 ALPHA = 0.05
 MAX_WELLS = 24  # per arm; a claim still open then is undecided
 LEAST_POPULATION = 20  # contexts; fewer give no reference to be among the best quarter of
+CONJECTURE = 0.1  # probability below which a source's hypothesis is staked the other way: that it does not hold
 SD_FLOOR = 0.1  # of the zone's size: a belief narrower than this is not to be had from a finite model
 
 
@@ -97,7 +99,9 @@ class Staker:
             sceptic = Belief(mean=0.0, sd=1.0)
         theory = Belief(mean=theory.mean, sd=max(theory.sd, SD_FLOOR * size.delta))
         if role == "synergy" and sign * theory.mean < (size.delta + size.delta0) / 2:
-            return self._additive(h, contrast, readout, size, theory, sceptic, noise, told)
+            return self._denial(h, contrast, readout, size, theory, noise, told)
+        if h.conjecture and self.study.has_controls and odds(theory, sign, size) < CONJECTURE:
+            return self._denial(h, contrast, readout, size, theory, noise, told)
         claim = Claim(
             sentence=sentence(arm, readout, h, size.delta, bool(self.study.has_controls)),
             kind=h.kind,
@@ -113,16 +117,16 @@ class Staker:
         prediction = self._prediction(claim, theory, sceptic, variance, noise)
         return Stake(claim, prediction, told.reason)
 
-    def _additive(
-        self, h: Hypothesis, contrast: Contrast, readout: Readout, size: Zone, theory: Belief, sceptic: Belief,
-        noise: float, told: _Told,
-    ) -> Stake:  # fmt: skip
-        """The other side of a synergy: where the theory expects no excess, it stakes that there is none."""
+    def _denial(
+        self, h: Hypothesis, contrast: Contrast, readout: Readout, size: Zone, theory: Belief, noise: float, told: _Told
+    ) -> Stake:
+        """The other side: where the theory expects no excess over the sum, or no effect where a source points to one, it
+        stakes that there is none."""
         sign = 1 if h.direction == "up" else -1
-        what = " + ".join(h.perturbations)
-        more = "raise" if sign > 0 else "lower"
+        said, excess = denied(contrast.arms[0], readout, h, size), sign * size.delta
+        over = "an excess over the sum of" if h.kind == "synergy" else "an effect of"
         claim = Claim(
-            sentence=f"{what} together {more} {readout.variable} in {contrast.arms[0].context} no more than their sum.",
+            sentence=said,
             kind=h.kind,
             readout=readout,
             contrast=contrast,
@@ -130,12 +134,10 @@ class Staker:
             delta=sign * size.delta0,
             delta0=sign * size.delta,
             mechanism=h.mechanism,
-            refuted_by=_broken_by(
-                f"an excess over the sum of {sign * size.delta:+g} {readout.unit} or more in replicate wells", h
-            ),
+            refuted_by=_broken_by(f"{over} {excess:+g} {readout.unit} or more in replicate wells", h),
             origin=h.origin,
         )
-        sceptic = Belief(mean=sign * size.delta, sd=size.delta)
+        sceptic = Belief(mean=excess, sd=size.delta)
         return Stake(claim, self._prediction(claim, theory, sceptic, "pooled", noise), told.reason)
 
     def _prediction(
@@ -253,6 +255,23 @@ def sentence(arm: Arm, readout: Readout, h: Hypothesis, delta: float, has_contro
     if h.kind == "synergy":
         return f"{what} together {moves.removesuffix('s')} {size} beyond the sum of the two."
     return f"{what} {moves} {size} against control."
+
+
+def denied(arm: Arm, readout: Readout, h: Hypothesis, size: Zone) -> str:
+    """That there is no such effect, in plain words."""
+    more = "raise" if h.direction == "up" else "lower"
+    if h.kind == "synergy":
+        return (
+            f"{' + '.join(h.perturbations)} together {more} {readout.variable} in {arm.context} no more than their sum."
+        )
+    what = " + ".join(p.label() for p in arm.perturbations)
+    where = arm.context + ("" if arm.time_h is None else f" at {arm.time_h:g} h")
+    return f"{what} does not {more} {readout.variable} in {where} by {size.delta:g} ({readout.unit}) against control."
+
+
+def odds(theory: Belief, sign: int, size: Zone) -> float:
+    """Probability, under the theory, that theta lies past the middle of the zone."""
+    return 1 - NormalDist(sign * theory.mean, theory.sd).cdf((size.delta + size.delta0) / 2)
 
 
 def _broken_by(result: str, h: Hypothesis) -> str:

@@ -10,7 +10,7 @@ place of each claim's own (verdicts still rest on the real ones); "none" hands i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -24,7 +24,8 @@ from ..world_model.vocabulary import Arm
 
 AHEAD = 3  # rounds, where control wells serve later rounds too
 NOISE_DF = 4.0  # how many degrees of freedom an earlier noise counts for
-LATER = (2,)  # treated wells of a look after the first
+FEWEST = {"known": 1, "pooled": 2}  # treated wells at which a test can speak: the t form needs a spread
+LATER = 1  # treated wells of a look after the first
 Feedback = Literal["true", "permuted", "none"]
 Reading = tuple[str, str, Mapping[str, float]]  # well id, block, variable -> reading
 
@@ -64,7 +65,7 @@ class Candidate:
 @dataclass(frozen=True)
 class Trace:
     """wells: revealed until the target was met or nothing could go on; settled, wrong: verdicts; zone: verdicts on
-    claims that are neither true nor false; reached: whether the target was met."""
+    claims that are neither true nor false; reached: whether the target was met; course: (wells, verdicts) on the way."""
 
     wells: int
     settled: int
@@ -74,6 +75,11 @@ class Trace:
     false_found: int
     rounds: int
     reached: bool
+    course: tuple[tuple[int, int], ...] = ()
+
+    def wells_for(self, verdicts: int) -> int:
+        """Wells until so many claims had a verdict; all wells where they never had."""
+        return next((wells for wells, settled in self.course if settled >= verdicts), self.wells)
 
 
 def race(
@@ -88,17 +94,20 @@ def race(
     controls: int = 8,
     classes: Mapping[str, str] | None = None,
     feedback: Feedback = "true",
-    watch: Callable[[int, int], None] | None = None,
+    stopping: bool = True,
 ) -> Trace:
     """Run until ``target`` verdicts, ``budget`` wells, or no open claim has wells left. A first
-    look takes one of the policy's sizes, fixed before the claim's own data, as the t form asks; later ones two."""
+    look takes one of the policy's sizes (none named: the fewest wells at which the claim's test can speak), fixed before
+    the claim's own data, as the t form asks; later ones one.
+    stopping: a claim with a verdict gets no more wells (False: it goes on getting its replicates, the verdict kept)."""
     belief = JointBelief([c.claim for c in pool], [c.prediction for c in pool], classes)
     related = correlation([c.claim for c in pool], classes or {})
     bank: dict[str, list[Reading]] = {}  # arm -> everything revealed
     spent = rounds = 0
+    course: list[tuple[int, int]] = []
     while (target is None or _settled(pool) < target) and (budget is None or spent < budget):
         sigma = noise_now(pool, bank) if feedback != "none" else [c.prediction.noise_sd for c in pool]
-        options = _options(pool, source, bank, belief, sigma, policy.sizes, controls)
+        options = _options(pool, source, bank, belief, sigma, policy.sizes, controls, stopping)
         if not options:
             break
         at = [o.number for o in options]
@@ -116,11 +125,10 @@ def race(
             spent += sum(len(r) for r in found.values())
             for key, readings in found.items():
                 bank[key] = [*bank.get(key, []), *readings] if source.shared_controls else readings
-            fresh |= _speak(pool, set(found), bank)
+            fresh |= _speak(pool, set(found), bank, stopping)
+            course.append((spent, _settled(pool)))
             if target is not None and _settled(pool) >= target:
                 break
-        if watch:
-            watch(spent, _settled(pool))
         belief.update(_feedback(pool, fresh, feedback, rng))
     judged = [(c.truth, c.verdict) for c in pool if c.verdict]
     return Trace(
@@ -132,6 +140,7 @@ def race(
         false_found=sum(t == v == -1 for t, v in judged),
         rounds=rounds,
         reached=target is None or len(judged) >= target,
+        course=tuple(course),
     )
 
 
@@ -170,11 +179,12 @@ def _settled(pool: Sequence[Candidate]) -> int:
 
 def _options(
     pool: Sequence[Candidate], source: Source, bank: Mapping[str, list[Reading]], belief: JointBelief,
-    sigma: Sequence[float], sizes: Sequence[int], controls: int,
+    sigma: Sequence[float], sizes: Sequence[int], controls: int, stopping: bool,
 ) -> list[Option]:  # fmt: skip
     """Open claims whose arms have wells left, with what their next look would hold and cost."""
     found = []
-    for number, n in ((i, n) for i, c in enumerate(pool) if not c.verdict for n in (LATER if c.batches else sizes)):
+    still = [(i, c) for i, c in enumerate(pool) if not (c.verdict and stopping)]
+    for number, n in ((i, n) for i, c in still for n in _sizes(c, sizes)):
         c = pool[number]
         treated = [a for a in c.claim.contrast.arms if not a.is_control]
         wells = {a.key(): min(n, source.left(a)) for a in treated}
@@ -209,6 +219,13 @@ def _options(
     return found
 
 
+def _sizes(c: Candidate, first: Sequence[int]) -> Sequence[int]:
+    """Treated wells that the claim's next look may take."""
+    if c.batches:
+        return (LATER,)
+    return first or (FEWEST[c.prediction.variance],)
+
+
 def _plan(
     ranked: Sequence[Option], pool: Sequence[Candidate], source: Source, bank: Mapping[str, list[Reading]],
     room: int, controls: int,
@@ -240,23 +257,28 @@ def _plan(
 
 
 def _speak(
-    pool: Sequence[Candidate], revealed: set[str], bank: Mapping[str, list[Reading]]
+    pool: Sequence[Candidate], revealed: set[str], bank: Mapping[str, list[Reading]], stopping: bool
 ) -> dict[int, tuple[float, float]]:
     """Every open claim on a revealed treated arm takes its unseen wells; returns its cumulative (estimate, se)."""
     fresh = {}
     for i, c in enumerate(pool):
         arms = {a.key(): a for a in c.claim.contrast.arms}
-        if c.verdict or not any(k in revealed and not a.is_control for k, a in arms.items()):
+        if (c.verdict and stopping) or not any(k in revealed and not a.is_control for k, a in arms.items()):
             continue
         for batch in _batches(c, arms, bank):
             c.batches.append(batch)
             c.seen.update(batch.wells)
-        if c.batches and {s.arm_key for b in c.batches for s in b.arms} == set(arms):
+        if not c.verdict and c.batches and {s.arm_key for b in c.batches for s in b.arms} == set(arms):
             c.evidence = assess(c.claim, c.prediction, c.batches)
             df = c.evidence.df
             se = c.evidence.se if df is None or df >= 3 else max(c.evidence.se, c.prediction.noise_sd * 0.6)
             fresh[i] = (c.evidence.estimate, se)
     return fresh
+
+
+def race_look(pool: Sequence[Candidate], bank: Mapping[str, list[Reading]], revealed: set[str]) -> None:
+    """Every open claim on the revealed arms takes its unseen wells as one look."""
+    _speak(pool, revealed, bank, True)
 
 
 def _batches(c: Candidate, arms: Mapping[str, Arm], bank: Mapping[str, list[Reading]]) -> list[Batch]:

@@ -7,7 +7,7 @@ a source silent, never wrong.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def between_contexts(state: State) -> list[Hypothesis]:
     return _by_score(
         state,
         "unlike other contexts",
-        lambda mean, sd, usual: np.where(mean - usual > 0, (mean - usual) / np.maximum(sd, 1e-9), np.nan),
+        lambda mean, sd, usual: np.where(mean > np.maximum(usual, 0), (mean - usual) / np.maximum(sd, 1e-9), np.nan),
     )
 
 
@@ -61,7 +61,8 @@ def selective(state: State) -> list[Hypothesis]:
 
 
 def surprised(state: State) -> list[Hypothesis]:
-    """Conditions of this context that moved further the wanted way than the fitted cell says, beyond its interval."""
+    """Conditions of this context that moved further the wanted way than the fitted cell says, beyond its interval; and
+    the next doses and times beside them, where the same surprise would show again."""
     if state.cell is None:
         return []
     rows = state.cell.rows
@@ -86,7 +87,31 @@ def surprised(state: State) -> list[Hypothesis]:
         for i in ranked(np.where(score >= SURPRISING, score, np.nan)):
             row = told.iloc[here[i]]
             name, dose, time_h = str(row["perturbation"]), float(row["dose"]), float(row["time_h"])
-            found.append(state.hypothesis(name, dose, time_h, wanted, "model and data disagree"))
+            near = [(dose, time_h), *((d, time_h) for d in _beside(dose, state.goal.doses or state.briefing.doses))]
+            near += [(dose, t) for t in _beside(time_h, state.goal.times_h or state.briefing.times_h)]
+            said = (f"model and data disagree{'' if k == 0 else ' beside this'}" for k in range(len(near)))
+            found += [state.hypothesis(name, d, t, wanted, why) for (d, t), why in zip(near, said, strict=True)]
+    return state.unstaked(found)
+
+
+def between_modalities(state: State) -> list[Hypothesis]:
+    """Where the wanted readout is predicted to move and none of the other modalities' readouts does, in sd of each over
+    the training contexts: the cell's word on one layer against its word on another."""
+    if state.told is None or state.cell is None:
+        return []
+    modality = {r.variable: r.modality for r in state.briefing.readouts}
+    spread = np.maximum(state.told.reference_sd, 1e-9)
+    found = []
+    for wanted in state.goal.readouts:
+        at = state.column(wanted)
+        mine = wanted.readout.modality
+        rest = [i for i, v in enumerate(state.cell.readouts) if modality.get(v, mine) != mine]
+        if at is None or not rest:
+            continue
+        here = sign(wanted) * state.told.mean[:, at] / spread[:, at]
+        other = np.abs(state.told.mean[:, rest] / spread[:, rest]).max(axis=1)
+        score = np.where((here > other) & ~state.told.abstain, here - other, np.nan)
+        found += _rows(state, wanted, score, f"{mine} alone is predicted to move")
     return found
 
 
@@ -113,7 +138,7 @@ def synergies(state: State) -> list[Hypothesis]:
         sums = np.array([mean[i].sum(axis=0) if len(i) == 2 else np.full(per, np.nan) for i in parts])
         excess = sign(wanted) * (both - sums)
         score = np.where(excess > 0, excess, np.nan).ravel()
-        for i in ranked(score):
+        for i in ranked(np.where(state.fresh(together.conditions, wanted), score, np.nan)):
             row = together.conditions.iloc[i]
             found.append(
                 state.hypothesis(str(row["perturbation"]), row["dose"], row["time_h"], wanted, "beyond the sum")
@@ -137,7 +162,7 @@ def analogies(state: State) -> list[Hypothesis]:
         kin = [n for n in state.singles if classes.get(n) == family and (elsewhere or n != model.name)]
         why = f"as {model.name} ({family}) did in {arm.context}"
         found += [state.hypothesis(n, model.dose, arm.time_h, wanted, f"analogy to {claim.id}", why) for n in kin]
-    return found[:EACH]
+    return state.unstaked(found)[:EACH]
 
 
 def gaps(state: State) -> list[Hypothesis]:
@@ -186,7 +211,7 @@ def mechanisms(state: State) -> list[Hypothesis]:
             state.hypothesis(str(name), float(dose), float(time_h), wanted, "mechanism", why[str(name)])
             for name, dose, time_h in last[ARM].itertuples(index=False)
         ]
-    return found
+    return state.unstaked(found)
 
 
 def _pushes(name: str, kind: str, network: SignedNetwork) -> dict[str, int]:
@@ -199,7 +224,8 @@ def _pushes(name: str, kind: str, network: SignedNetwork) -> dict[str, int]:
 
 Source = Callable[[State], list[Hypothesis]]
 SOURCES: tuple[Source, ...] = (
-    strongest, surprised, mechanisms, between_contexts, synergies, selective, analogies, uncertain, gaps,
+    strongest, surprised, mechanisms, between_contexts, between_modalities, synergies, selective, analogies, uncertain,
+    gaps,
 )  # fmt: skip
 
 
@@ -226,8 +252,17 @@ def _rows(state: State, wanted: ReadoutGoal, score: Array, origin: str) -> list[
     told = state.told.conditions
     return [
         state.hypothesis(str(r["perturbation"]), float(r["dose"]), float(r["time_h"]), wanted, origin)
-        for r in (told.iloc[i] for i in ranked(score))
+        for r in (told.iloc[i] for i in ranked(np.where(state.fresh(told, wanted), score, np.nan)))
     ]
+
+
+def _beside(value: float, known: Sequence[float]) -> list[float]:
+    """The measured neighbours of a measured value."""
+    order = sorted(known)
+    if value not in order:
+        return []
+    at = order.index(value)
+    return [order[i] for i in (at - 1, at + 1) if 0 <= i < len(order)]
 
 
 def _paths_to(network: SignedNetwork, readout: str) -> dict[tuple[str, int], tuple[str, ...]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...world_model.rows import Array
 from ..asked import ruled_out
-from ..goal import Goal, Hypothesis, ReadoutGoal
+from ..goal import Goal, Hypothesis, Line, ReadoutGoal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,8 @@ EACH = 12  # most hypotheses of one source
 class State:
     """cell: with the rows it has learned from. corroborated: claims of the ledger that stand.
 
-    other: a context to be spared (selectivity). network: what the readout is explained with.
+    other: a context to be spared (selectivity). network: what the readout is explained with. staked: what claims of the
+    ledger say already: no source says it again.
     """
 
     goal: Goal
@@ -38,6 +39,7 @@ class State:
     corroborated: tuple[Claim, ...] = ()
     other: str | None = None
     network: SignedNetwork | None = None
+    staked: frozenset[Line] = frozenset()
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -90,14 +92,35 @@ class State:
         kind = "efficacy" if self.goal.intent == "panel" else "synergy" if len(parts) > 1 else "response"
         return Hypothesis(
             perturbations=parts,
-            dose=None if dose is None or np.isnan(dose) else dose,
-            time_h=None if time_h is None or np.isnan(time_h) else time_h,
+            dose=None if dose is None else _none(dose),
+            time_h=None if time_h is None else _none(time_h),
             readout=wanted.readout.variable,
             direction=wanted.direction,
             kind=kind,  # type: ignore[arg-type]
             mechanism=mechanism[:600],
             origin=origin,
+            conjecture=True,
         )
+
+    def unstaked(self, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+        """Those that no claim of the ledger says already."""
+        return [h for h in hypotheses if h.line not in self.staked]
+
+    def fresh(self, conditions: pd.DataFrame, wanted: ReadoutGoal) -> np.ndarray:
+        """(n,) bool: rows of which no claim of the ledger speaks yet."""
+        staked = {(line[0], line[1], line[2]) for line in self.staked if line[3:] == (_name(wanted), wanted.direction)}
+        if not staked:
+            return np.ones(len(conditions), bool)
+        rows = conditions[["perturbation", "dose", "time_h"]].itertuples(index=False)
+        return np.array([(tuple(sorted(str(p).split("+"))), _none(d), _none(t)) not in staked for p, d, t in rows])
+
+
+def _name(wanted: ReadoutGoal) -> str:
+    return wanted.readout.variable
+
+
+def _none(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def sign(wanted: ReadoutGoal) -> int:

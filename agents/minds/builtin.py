@@ -25,7 +25,7 @@ class BuiltinMind:
     name = "builtin"
 
     def __init__(self, leads: Callable[[Goal, Briefing], Sequence[Hypothesis]] = lambda goal, briefing: ()) -> None:
-        """leads: hypotheses with the reason they stand out; a proposal that says the same takes over their origin."""
+        """leads: what the sources put forward now, each with its reason; they come before the plain proposals."""
         self.leads = leads
 
     def understand(self, question: str, briefing: Briefing) -> Goal:
@@ -72,14 +72,15 @@ class BuiltinMind:
         )
 
     def hypothesise(self, goal: Goal, briefing: Briefing) -> list[Hypothesis]:
-        """Every candidate x dose x time x readout that was measured somewhere; pairs where they are asked for."""
+        """What the sources put forward, then every other candidate x dose x time x readout that was measured somewhere;
+        pairs where they are asked for."""
         singles = dict.fromkeys(part for p in briefing.perturbations for part in p.split("+"))
         out = asked.ruled_out(goal.exclusions, singles)
         names = [p for p in briefing.perturbations if self._eligible(p, goal) and not out.keys() & set(p.split("+"))]
         doses: tuple[float | None, ...] = goal.doses or briefing.doses or (None,)
         times: tuple[float | None, ...] = goal.times_h or briefing.times_h or (None,)
-        origins = {_line(h): h.origin for h in self.leads(goal, briefing)}
-        found = []
+        forward = list(self.leads(goal, briefing))
+        said, found = {h.line for h in forward}, []
         for name, dose, time_h, wanted in itertools.product(names, doses, times, goal.readouts):
             parts = tuple(name.split("+"))
             kind: Literal["efficacy", "response", "synergy"] = "response"
@@ -96,8 +97,10 @@ class BuiltinMind:
                 kind=kind,
                 mechanism=mechanism(parts, briefing.classes),
             )
-            found.append(proposed.model_copy(update={"origin": origins.get(_line(proposed), proposed.origin)}))
-        return found
+            if proposed.line not in said:
+                found.append(proposed)
+        words = {h: h.mechanism or mechanism(h.perturbations, briefing.classes) for h in forward}
+        return [*(h.model_copy(update={"mechanism": words[h][:600]}) for h in forward), *found]
 
     def _context(self, question: str, briefing: Briefing, panel: bool, assumptions: list[str]) -> Context:
         if briefing.patient is not None:
@@ -160,10 +163,6 @@ class BuiltinMind:
         if goal.candidates and not set(goal.candidates) >= set(parts):
             return False
         return len(parts) == 1 or goal.intent == "interaction"
-
-
-def _line(h: Hypothesis) -> tuple[object, ...]:
-    return (tuple(sorted(h.perturbations)), h.dose, h.time_h, h.readout, h.direction)
 
 
 def mechanism(parts: tuple[str, ...], classes: dict[str, str]) -> str:

@@ -162,7 +162,7 @@ def unique(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
     """The first of those that say the same of the same arm, so that a mind's own wording wins."""
     found: dict[tuple[object, ...], Hypothesis] = {}
     for h in hypotheses:
-        found.setdefault((tuple(sorted(h.perturbations)), h.dose, h.time_h, h.readout, h.direction), h)
+        found.setdefault(h.line, h)
     return list(found.values())
 
 
