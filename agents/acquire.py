@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from ..knowledge.claims import Batch, Belief, Claim, Prediction
+from ..knowledge.power import EPower as EPowerOf
 from ..knowledge.power import e_power
-from .batches import Item, choose_batch
+from .batches import Look, choose_batch, items_of
 
 Floats = NDArray[np.float64]
 Arms = tuple[tuple[str, int], ...]  # (arm key, wells), sorted
@@ -33,7 +34,7 @@ class Option:
     """An open claim. wells: treated arm key -> new wells of the look; controls: control arm key -> wells that the
     look will have (new or shared) beyond those the claim has seen; cost: new treated wells; fee: control arm key -> new
     control wells, which looks at other claims would share; number: its place in the pool; belief, sigma: of theta and
-    of a well, now."""
+    of a well, now (sigma None: as the claim's own wells say)."""
 
     number: int
     claim: Claim
@@ -44,7 +45,7 @@ class Option:
     controls: Mapping[str, int]
     cost: float
     fee: Mapping[str, int]
-    sigma: float
+    sigma: float | None
 
     @property
     def toward(self) -> tuple[float, float]:
@@ -75,31 +76,36 @@ class EPower:
     sizes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        self._known: dict[tuple[object, ...], float] = {}
+        self._known: dict[tuple[object, ...], EPowerOf] = {}
 
     def order(self, options: Sequence[Option], related: Floats, rng: np.random.Generator, room: int) -> list[int]:
-        worth = [o.claim.value * self._growth(o) for o in options]
-        looks: dict[Arms, list[int]] = {}
+        worth = [o.claim.value * self.worth(o) for o in options]
+        groups: dict[Arms, list[int]] = {}
         for i, o in enumerate(options):
-            looks.setdefault(tuple(sorted(o.wells.items())), []).append(i)
-        fees = {key: n for o in options for key, n in o.fee.items()}
-        items = [
-            Item(
-                sum(worth[i] for i in numbers), int(options[numbers[0]].cost),
-                tuple(sorted(options[numbers[0]].fee)), rival="+".join(k for k, _ in look),
-            )
-            for look, numbers in looks.items()
-        ]  # fmt: skip
-        batch = choose_batch(items, fees, room)
-        rest = sorted(set(range(len(items))) - set(batch.chosen), key=lambda k: -items[k].worth / items[k].own)
-        numbers_of = list(looks.values())
-        return [i for k in (*batch.chosen, *rest) for i in numbers_of[k]]
+            groups.setdefault(tuple(sorted(o.wells.items())), []).append(i)
+        looks = [
+            Look(sum(worth[i] for i in group), {**options[group[0]].fee, **dict(wells)}, rival="+".join(dict(wells)))
+            for wells, group in groups.items()
+        ]
+        items, price = items_of(looks)
+        chosen = choose_batch(items, price, room).chosen
+        costs = [options[group[0]].cost for group in groups.values()]
+        rest = sorted(set(range(len(looks))) - set(chosen), key=lambda k: -looks[k].worth / costs[k])
+        numbers_of = list(groups.values())
+        return [i for k in (*chosen, *rest) for i in numbers_of[k]]
 
-    def _growth(self, o: Option) -> float:
-        """Growth up to the verdict and chance of it. Worked out on rounded beliefs, so that claims alike share it."""
+    def worth(self, o: Option) -> float:
+        """Useful growth of log e in units of the verdict's own log, and ``verdicts`` x the chance of the verdict."""
+        told = self.power(o)
+        return useful(told.mean_log_e, o.prediction.alpha) / -math.log10(o.prediction.alpha) + (
+            self.verdicts * told.prob_settled
+        )
+
+    def power(self, o: Option) -> EPowerOf:
+        """e-power of the look, on rounded beliefs, so that claims alike share it."""
         p, sign = o.prediction, o.claim.sign
         belief = Belief(mean=round(o.belief.mean * 5) / 5, sd=max(0.1, round(o.belief.sd * 5) / 5))
-        sigma = max(0.05, round(o.sigma * 20) / 20)
+        sigma = None if o.sigma is None else max(0.05, round(o.sigma * 20) / 20)
         bet = (sign * p.theory.mean, p.theory.sd, sign * p.sceptic.mean, p.sceptic.sd, p.noise_sd)
         key = (
             o.number if o.batches else -1, len(o.batches), o.claim.sign * o.claim.delta, p.variance,
@@ -108,11 +114,13 @@ class EPower:
         )  # fmt: skip
         if key not in self._known:
             wells = {**o.controls, **o.wells}
-            told = e_power(o.claim, p, wells, o.batches, draws=self.draws, belief=belief, sigma=sigma)
-            goal = -math.log10(p.alpha)
-            growth = min(max(told.mean_log_e, 0.0), goal) / goal
-            self._known[key] = growth + self.verdicts * told.prob_settled
+            self._known[key] = e_power(o.claim, p, wells, o.batches, draws=self.draws, belief=belief, sigma=sigma)
         return self._known[key]
+
+
+def useful(growth: float, alpha: float) -> float:
+    """Expected growth of log10 e, up to the verdict: evidence past 1 / alpha settles nothing more."""
+    return min(max(growth, 0.0), -math.log10(alpha))
 
 
 @dataclass

@@ -15,6 +15,8 @@ submodular in the set chosen. Chosen under a budget of wells:
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -35,6 +37,37 @@ class Item:
     shared: tuple[str, ...] = ()
     family: str = ""
     rival: str = ""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one look is worth and the wells it needs: arm key -> n, treated and control. family, rival: as in Item."""
+
+    worth: float
+    wells: Mapping[str, int]
+    family: str = ""
+    rival: str = ""
+
+
+def items_of(looks: Sequence[Look], paid: Mapping[str, int] | None = None) -> tuple[list[Item], dict[str, int]]:
+    """Items for ``choose_batch``, and what shared arms cost. An arm that several looks ask for is paid once, with the
+    most wells that any of them needs: its first wells, then what each larger look adds. paid: wells there already."""
+    paid = paid or {}
+    needs = [{k: n - paid.get(k, 0) for k, n in look.wells.items() if n > paid.get(k, 0)} for look in looks]
+    users = Counter(k for need in needs for k in need)
+    steps = {k: sorted({need[k] for need in needs if k in need}) for k, n in users.items() if n > 1}
+    price = {f"{k}/{n}": n - before for k, sizes in steps.items() for before, n in itertools.pairwise([0, *sizes])}
+    items = [
+        Item(
+            worth=look.worth,
+            own=sum(n for k, n in need.items() if k not in steps),
+            shared=tuple(f"{k}/{n}" for k in need if k in steps for n in steps[k] if n <= need[k]),
+            family=look.family,
+            rival=look.rival,
+        )
+        for look, need in zip(looks, needs, strict=True)
+    ]
+    return items, price
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ from dataclasses import replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
-from ..knowledge.claims import ArmRequest, Claim, Prediction
+from ..knowledge.claims import ArmRequest, Belief, Claim, Prediction
+from .design import merged
 from .goal import Hypothesis, Line
 from .hypotheses.leads import line_of
+from .joint import outlook
 from .prioritise import Bundle, Weighed, bundles, pick
 from .revise import revised, revisions
 from .staking import CONJECTURE, Stake
@@ -28,8 +30,8 @@ def choose(session: Session, hypotheses: Sequence[Hypothesis], cycle: int, wells
     """The bundles of this cycle, within the wells left; empty when nothing is worth testing.
 
     The first cycle stakes what the theory believes. From the second on, what the sources put forward (hypotheses/) is
-    staked at less than even odds too, or its denial where the theory will not have it, and has the first call on half of
-    the wells: what the theory believes already is not where it learns most.
+    staked at less than even odds too, or its denial where the theory will not have it, and has the first call on half
+    of the wells: what the theory believes already is not where it learns most.
     """
     goal, states = session.goal, session.states()
     fresh: list[Stake] = []
@@ -63,14 +65,22 @@ def choose(session: Session, hypotheses: Sequence[Hypothesis], cycle: int, wells
     rejected = session.rejected_claims()
     still_open = [states[c] for c in sorted(mine - rejected) if states[c].status in ("registered", "testing")]
     again = [Stake(c.claim, c.prediction) for c in still_open if c.prediction is not None and not c.closed]
-    ranked = bundles([*again, *fresh], session.lab, batches={c: s.batches for c, s in states.items()})
+    looked = {c: s.batches for c, s in states.items()}
+    ranked = bundles([*again, *fresh], session.lab, batches=looked, beliefs=_outlook(session, [*again, *fresh]))
     most = goal.max_items if goal.intent == "panel" else BUNDLES_PER_CYCLE
     of_sources = {s.claim.id for s in fresh if line_of(s.claim) in forward or s.claim.revises}
     first = [b for b in ranked if any(w.stake.claim.id in of_sources for w in b.claims)]
     turns = pick(first, wells=int(TURNS * wells_left), most=int(TURNS * most)) if forward else []
-    spent = sum(b.wells for b in turns)
-    rest = pick([b for b in ranked if b not in turns], wells=wells_left - spent, most=most - len(turns))
+    left = wells_left - sum(r.n for r in merged(turns))
+    rest = pick([b for b in ranked if b not in turns], wells=left, most=most - len(turns), paid=turns)
     return [_with_premises(b, session) for b in (*turns, *rest)]
+
+
+def _outlook(session: Session, stakes: Sequence[Stake]) -> dict[str, Belief]:
+    """What the campaign's evidence says of every stake (joint.py)."""
+    states = sorted((session.states()[c] for c in session.my_claims()), key=lambda s: s.seq)
+    judged = [(s.claim, s.prediction, s.evidence) for s in states if s.prediction and s.evidence]
+    return outlook({s.claim.id: (s.claim, s.prediction) for s in stakes}, judged, session.classes)
 
 
 def _with_free_places(

@@ -17,12 +17,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..knowledge.claims import Belief, Claim, Prediction
+from ..knowledge.claims import Belief, Claim, Evidence, Prediction
 from ..world_model.vocabulary import Arm
 
 Floats = NDArray[np.float64]
 OTHER_PERTURBATION, SAME_CLASS, OTHER_READOUT, OTHER_CONTEXT = 0.1, 0.4, 0.3, 0.4
 REACH = math.log(10.0)  # a tenfold step in dose or time keeps exp(-1/2) of the correlation
+FEW = 0.6  # of the registered noise: the least se of an estimate with next to no degrees of freedom
 DOUBT = 0.3  # of the zone's size: how far a theory may be off beyond what it says of itself
 
 
@@ -54,6 +55,36 @@ class JointBelief:
 
     def of(self, i: int) -> Belief:
         return Belief(mean=float(self.mean[i]), sd=float(self.sd[i]))
+
+
+def read(prediction: Prediction, evidence: Evidence) -> tuple[float, float]:
+    """(estimate, its se) as the joint belief takes them: on one or two degrees of freedom the se has a floor."""
+    few = evidence.df is not None and evidence.df < 3
+    return evidence.estimate, max(evidence.se, prediction.noise_sd * FEW) if few else evidence.se
+
+
+def outlook(
+    stakes: Mapping[str, tuple[Claim, Prediction]], judged: Sequence[tuple[Claim, Prediction, Evidence]],
+    classes: Mapping[str, str] | None = None,
+) -> dict[str, Belief]:  # fmt: skip
+    """What is believed now of each stake (claim id -> belief), given the evidence on claims registered since.
+
+    A stake's own theory knows every well that was revealed before it was made: evidence on claims registered before it
+    would count twice. judged: in the order of registration.
+    """
+    order = {h: i for i, h in enumerate(dict.fromkeys(p.training_hash for _, p, _ in judged))}
+    cohorts: dict[int, list[str]] = {}
+    for claim_id, (_, prediction) in stakes.items():
+        cohorts.setdefault(order.get(prediction.training_hash, len(order)), []).append(claim_id)
+    found: dict[str, Belief] = {}
+    for first, members in cohorts.items():
+        after = {c.id: (c, p, e) for c, p, e in judged if order[p.training_hash] >= first}
+        everyone = list(dict.fromkeys([*members, *after]))
+        pairs = [stakes.get(i) or after[i][:2] for i in everyone]
+        joint = JointBelief([c for c, _ in pairs], [p for _, p in pairs], classes)
+        joint.update({everyone.index(i): read(p, e) for i, (_, p, e) in after.items()})
+        found |= {claim_id: joint.of(n) for n, claim_id in enumerate(members)}
+    return found
 
 
 def correlation(claims: Sequence[Claim], classes: Mapping[str, str]) -> Floats:

@@ -16,8 +16,8 @@ import numpy as np
 from ..knowledge.claims import Claim
 from ..knowledge.power import e_power
 from ..tools.lab.protocol import Capabilities
+from .acquire import useful
 from .goal import Hypothesis
-from .prioritise import useful
 from .staking import Stake
 
 STEPS = 3  # new doses (log scale) and times (log scale) between two measured neighbours

@@ -5,18 +5,18 @@ Claims on the same treated arm share its wells, so they are weighed together as 
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from ..knowledge.claims import ArmRequest, Batch
+from ..knowledge.claims import ArmRequest, Batch, Belief
 from ..knowledge.power import e_power, severity
 from ..tools.lab.protocol import LabExecutor
 from ..world_model.vocabulary import Arm
-from .batches import Item, choose_batch
+from .acquire import EPower, Option
+from .batches import Look, choose_batch, items_of
 from .staking import Stake
 
+DRAWS = 128  # of the expected growth of each claim's look
 WORTH_TESTING = 0.05  # expected growth of log10 e below which wells teach next to nothing
 LOOKS = (2, 3, 4, 6, 8)  # treated wells per arm a look may take
 SETTLES = 0.8  # probability of a verdict at which a larger look is not asked for
@@ -49,7 +49,7 @@ class Bundle:
 
     @property
     def worth(self) -> float:
-        """value x useful growth of log10 e, summed over the claims."""
+        """value x (useful growth of log e + weight x chance of a verdict), summed over the claims."""
         return self.priority * self.cost
 
     @property
@@ -63,25 +63,29 @@ def bundles(
     lab: LabExecutor,
     *,
     batches: Mapping[str, Sequence[Batch]] | None = None,
+    beliefs: Mapping[str, Belief] | None = None,
 ) -> list[Bundle]:
-    """Bundles that the lab can run and that are worth testing, best first. ``batches``: looks already taken."""
-    batches = batches or {}
+    """Bundles that the lab can run and that are worth testing, best first. ``batches``: looks already taken;
+    ``beliefs``: what is believed of theta now (joint.py), the theory's word where a claim has none."""
+    batches, beliefs = batches or {}, beliefs or {}
     grouped: dict[tuple[str, ...], list[Stake]] = {}
     for stake in stakes:
         grouped.setdefault(tuple(a.key() for a in stake.claim.contrast.arms), []).append(stake)
     available: dict[str, int] = {}
+    policy = EPower(draws=DRAWS)
     found = []
     for group in grouped.values():
-        bundle = _bundle(group, lab, available, batches)
+        requests = _look(group, lab, available, batches)
+        bundle = None if requests is None else _bundle(group, requests, policy, batches, beliefs)
         if bundle is not None:
             found.append(bundle)
     return sorted(found, key=lambda b: (-b.priority, b.claims[0].stake.claim.id))
 
 
-def _bundle(
+def _look(
     group: Sequence[Stake], lab: LabExecutor, available: dict[str, int], batches: Mapping[str, Sequence[Batch]]
-) -> Bundle | None:
-    """The smallest look that would probably settle the group's best claim; None where no look is worth its wells.
+) -> tuple[ArmRequest, ...] | None:
+    """The smallest look that would probably settle the group's best claim, or the largest; None without wells.
 
     A second look's size rests on what was known before the first (all wells together, from scratch): chosen by the
     spread of the wells seen, it would break the t form's validity (knowledge/evalues.py). What those wells say decides
@@ -89,27 +93,37 @@ def _bundle(
     """
     arms = group[0].claim.contrast.arms
     taken = _taken(group, batches)
-    best: tuple[list[Weighed], tuple[ArmRequest, ...]] | None = None
+    best: tuple[ArmRequest, ...] | None = None
     for replicates in LOOKS if len(arms) > 1 else (1,):
         requests = _requests(arms, lab, replicates, available)
-        if requests is None:
-            return None
-        n_per_arm = {r.arm.key(): r.n for r in requests}
-        if best is not None and n_per_arm == {r.arm.key(): r.n for r in best[1]}:
+        if requests is None or requests == best:
             break  # the lab has no more wells to give
-        powers = [e_power(s.claim, s.prediction, n_per_arm, batches.get(s.claim.id, ())) for s in group]
-        whole = {k: n + taken.get(k, 0) for k, n in n_per_arm.items()}
-        planned = [e_power(s.claim, s.prediction, whole) for s in group] if taken else powers
-        best = ([Weighed(s, p.mean_log_e, 0.0) for s, p in zip(group, powers, strict=True)], requests)
-        if max(p.prob_settled for p in planned) >= SETTLES:
+        best = requests
+        whole = {r.arm.key(): r.n + taken.get(r.arm.key(), 0) for r in requests}
+        if max(e_power(s.claim, s.prediction, whole).prob_settled for s in group) >= SETTLES:
             break
-    if best is None or max(w.e_power for w in best[0]) < WORTH_TESTING:
+    return best
+
+
+def _bundle(
+    group: Sequence[Stake], requests: tuple[ArmRequest, ...], policy: EPower, batches: Mapping[str, Sequence[Batch]],
+    beliefs: Mapping[str, Belief],
+) -> Bundle | None:  # fmt: skip
+    """The group's claims weighed as the race's policies are (acquire.py); None where it is not worth its wells."""
+    treated = {r.arm.key(): r.n for r in requests if not r.arm.is_control}
+    controls = {r.arm.key(): r.n for r in requests if r.arm.is_control}
+    cost = float(sum(treated.values()))
+    weighed, gain = [], 0.0
+    for number, s in enumerate(group):
+        belief = beliefs.get(s.claim.id, s.prediction.theory)
+        seen = tuple(batches.get(s.claim.id, ()))
+        option = Option(number, s.claim, s.prediction, seen, belief, treated, controls, cost, controls, None)
+        growth = policy.power(option).mean_log_e
+        weighed.append(Weighed(s, growth, severity(s.claim, s.prediction, treated | controls)))
+        gain += s.claim.value * policy.worth(option)
+    if max(w.e_power for w in weighed) < WORTH_TESTING:
         return None
-    n_per_arm = {r.arm.key(): r.n for r in best[1]}
-    weighed = [replace(w, severity=severity(w.stake.claim, w.stake.prediction, n_per_arm)) for w in best[0]]
-    cost = float(sum(r.n for r in best[1] if not r.arm.is_control))
-    gain = sum(w.stake.claim.value * useful(w.e_power, w.stake.prediction.alpha) for w in weighed)
-    return Bundle(tuple(weighed), best[1], cost, gain / cost, _reason(weighed, cost))
+    return Bundle(tuple(weighed), requests, cost, gain / cost, _reason(weighed, cost))
 
 
 def _taken(group: Sequence[Stake], batches: Mapping[str, Sequence[Batch]]) -> dict[str, int]:
@@ -123,39 +137,16 @@ def _taken(group: Sequence[Stake], batches: Mapping[str, Sequence[Batch]]) -> di
     return taken
 
 
-def useful(growth: float, alpha: float) -> float:
-    """Expected growth of log10 e, up to the verdict: evidence past 1 / alpha settles nothing more."""
-    return min(max(growth, 0.0), -math.log10(alpha))
-
-
-def pick(ranked: Sequence[Bundle], *, wells: int, most: int) -> list[Bundle]:
+def pick(ranked: Sequence[Bundle], *, wells: int, most: int, paid: Sequence[Bundle] = ()) -> list[Bundle]:
     """The batch of bundles under a budget of wells (batches.py): repeats of one perturbation are discounted, and an arm
-    that several bundles ask for is paid once, with the most wells that any of them needs."""
-    steps: dict[str, set[int]] = {}
-    users: Counter[str] = Counter()
-    for request in (r for bundle in ranked for r in bundle.requests):
-        steps.setdefault(request.arm.key(), set()).add(request.n)
-        users[request.arm.key()] += 1
-    wells_of: dict[str, int] = {}  # an arm's first wells, then what each larger request adds to them
-    for key in (k for k in steps if users[k] > 1):
-        sizes = sorted(steps[key])
-        wells_of |= {f"{key}/{n}": n - before for before, n in zip([0, *sizes], sizes, strict=False)}
-    items = [
-        Item(
-            worth=bundle.worth,
-            own=sum(r.n for r in bundle.requests if users[r.arm.key()] == 1),
-            shared=tuple(
-                f"{r.arm.key()}/{n}"
-                for r in bundle.requests
-                if users[r.arm.key()] > 1
-                for n in sorted(steps[r.arm.key()])
-                if n <= r.n
-            ),
-            family=bundle.perturbation,
-        )
-        for bundle in ranked
-    ]
-    chosen = choose_batch(items, wells_of, wells, most=most, repeat=REPEAT_DISCOUNT).chosen
+    that several bundles ask for is paid once, with the most wells that any of them needs. paid: bundles picked before,
+    whose wells are there already."""
+    there: dict[str, int] = {}
+    for request in (r for bundle in paid for r in bundle.requests):
+        there[request.arm.key()] = max(there.get(request.arm.key(), 0), request.n)
+    looks = [Look(b.worth, {r.arm.key(): r.n for r in b.requests}, family=b.perturbation) for b in ranked]
+    items, price = items_of(looks, there)
+    chosen = choose_batch(items, price, wells, most=most, repeat=REPEAT_DISCOUNT).chosen
     return [ranked[k] for k in sorted(chosen)]
 
 

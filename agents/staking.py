@@ -120,8 +120,8 @@ class Staker:
     def _denial(
         self, h: Hypothesis, contrast: Contrast, readout: Readout, size: Zone, theory: Belief, noise: float, told: _Told
     ) -> Stake:
-        """The other side: where the theory expects no excess over the sum, or no effect where a source points to one, it
-        stakes that there is none."""
+        """The other side: where the theory expects no excess over the sum, or no effect where a source points to
+        one, it stakes that there is none."""
         sign = 1 if h.direction == "up" else -1
         said, excess = denied(contrast.arms[0], readout, h, size), sign * size.delta
         over = "an excess over the sum of" if h.kind == "synergy" else "an effect of"

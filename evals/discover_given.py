@@ -1,4 +1,4 @@
-"""``wells_to_verdict_given``: fifty GIVEN claims, wells until nine in ten of those that can be settled at all are settled.
+"""``wells_to_verdict_given``: fifty GIVEN claims, wells until nine in ten of those that can be settled are.
 
 The other literal reading of "wells needed to settle 50 claims". ``discover_wells`` lets any 50 of a larger pool settle,
 so a policy gains by which claims it takes; here the claims are given and it gains only by where further wells go.

@@ -17,7 +17,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from ..agents.acquire import Option, Policy
-from ..agents.joint import JointBelief, correlation
+from ..agents.joint import JointBelief, correlation, read
 from ..knowledge.claims import ArmSummary, Batch, Claim, Evidence, Prediction
 from ..knowledge.evalues import assess, e_threshold
 from ..world_model.vocabulary import Arm
@@ -65,7 +65,7 @@ class Candidate:
 @dataclass(frozen=True)
 class Trace:
     """wells: revealed until the target was met or nothing could go on; settled, wrong: verdicts; zone: verdicts on
-    claims that are neither true nor false; reached: whether the target was met; course: (wells, verdicts) on the way."""
+    claims that are neither true nor false; reached: whether the target was met; course: (wells, verdicts)."""
 
     wells: int
     settled: int
@@ -97,8 +97,8 @@ def race(
     stopping: bool = True,
 ) -> Trace:
     """Run until ``target`` verdicts, ``budget`` wells, or no open claim has wells left. A first
-    look takes one of the policy's sizes (none named: the fewest wells at which the claim's test can speak), fixed before
-    the claim's own data, as the t form asks; later ones one.
+    look takes one of the policy's sizes (none named: the fewest wells at which its test can speak), fixed before the
+    claim's own data, as the t form asks; later ones one.
     stopping: a claim with a verdict gets no more wells (False: it goes on getting its replicates, the verdict kept)."""
     belief = JointBelief([c.claim for c in pool], [c.prediction for c in pool], classes)
     related = correlation([c.claim for c in pool], classes or {})
@@ -270,9 +270,7 @@ def _speak(
             c.seen.update(batch.wells)
         if not c.verdict and c.batches and {s.arm_key for b in c.batches for s in b.arms} == set(arms):
             c.evidence = assess(c.claim, c.prediction, c.batches)
-            df = c.evidence.df
-            se = c.evidence.se if df is None or df >= 3 else max(c.evidence.se, c.prediction.noise_sd * 0.6)
-            fresh[i] = (c.evidence.estimate, se)
+            fresh[i] = read(c.prediction, c.evidence)
     return fresh
 
 

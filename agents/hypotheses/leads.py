@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 class Leads:
-    """The sources' turns under the session's cell and the ledger's claims: no more than the briefing wants, nothing that
-    a claim says already, near-duplicates merged, mechanism classes in turn."""
+    """The sources' turns under the session's cell and the ledger's claims: no more than the briefing wants, nothing
+    that a claim says already, near-duplicates merged, mechanism classes in turn."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
