@@ -15,10 +15,11 @@ from cytocrux.world_model import residual, sparse
 from cytocrux.world_model.cell import VirtualCell
 from cytocrux.world_model.conditioncell import ConditionCell
 from cytocrux.world_model.data.conditions import ConditionTable
-from cytocrux.world_model.gp import Process
+from cytocrux.world_model.gp import Process, learn
 from cytocrux.world_model.kernels import Features, features, parameters
 from cytocrux.world_model.priors import Priors
 from cytocrux.world_model.rows import tidy
+from cytocrux.world_model.scales import subgrid
 from cytocrux.world_model.sparse import SparseProcess, inducing_rows
 
 Array = NDArray[np.float64]
@@ -66,6 +67,29 @@ def test_carried_by_all_rows_it_is_the_exact_process(
     own = SparseProcess.fit(x, np.isfinite(y), noise, p, np.arange(len(y)))
     for a, b in zip(own.predict(few, y), exact.predict(few, y), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_at_1720_conditions_it_agrees_with_the_exact_process_the_better_the_more_rows_carry_it() -> None:
+    table = screen(160)
+    conditions = tidy(table.conditions)
+    x = features(conditions, Priors.build(conditions, {}, {}, 5), "cpu")
+    order = np.random.default_rng(5).permutation(len(table))
+    held, kept = order[:200], np.sort(order[200:])
+    y, noise = table.delta[kept], np.full((len(kept), 3), 0.2**2)
+    few = subgrid(conditions.iloc[kept], 300, 0)
+    known, asked = x.take(torch.as_tensor(kept)), x.take(torch.as_tensor(held))
+    p = learn(known.take(torch.as_tensor(few)), y[few], noise[few])
+    mean, var = Process.fit(known, y, noise, p).predict(asked, y)
+    wrong = np.sqrt(np.mean((mean - table.delta[held]) ** 2))
+    apart, wider = [], []
+    for carrying in (600, 1000):
+        inducing = inducing_rows(known, carrying, 0)
+        told, told_var = SparseProcess.fit(known, np.isfinite(y), noise, p, inducing).predict(asked, y)
+        apart.append(np.sqrt(np.mean((told - mean) ** 2) / np.mean(var)))  # in sd of the exact process
+        wider.append(np.sqrt(np.mean(told_var) / np.mean(var)))
+        assert np.sqrt(np.mean((told - table.delta[held]) ** 2)) < 1.03 * wrong
+    assert apart[1] < 0.35 < apart[0] < 0.7
+    assert 1.0 < wider[1] < 1.2 < wider[0] < 1.6  # what does not carry makes it less sure, never surer
 
 
 def test_leaving_rows_out_equals_fitting_without_them(
