@@ -34,7 +34,7 @@ def test_every_edge_has_a_citation_in_form_and_says_how_it_was_checked() -> None
     numbers = [r["pmid"] for r in (*EDGES, *known.values()) if r["pmid"]]
     assert all(re.fullmatch(r"[1-9]\d{6,7}", number) for number in numbers)
     assert all(re.fullmatch(r"10\.\d{4}/\S+", r["doi"]) for r in known.values() if r["doi"])
-    assert {r["found"] for r in known.values()} == {"yes", "memory"}
+    assert {r["found"] for r in known.values()} == {"citation", "paper", "memory"}
     assert not any(e["pmid"] for e in EDGES if e["checked"] == "memory")
 
 
