@@ -12,6 +12,7 @@ from ..options import DEFAULT_WORKSPACE, Json, Workspace
 from .explain_targets import show_compound, show_signature
 
 if TYPE_CHECKING:
+    from ...world_model.mechanism.condition import Condition
     from ...world_model.mechanism.explanation import Explanation
 
 GENES_FOR_ACTIVITIES = 200  # from so many genes on, factors are inferred rather than read
@@ -52,6 +53,7 @@ def explain(
     """Explain one measured response by the smallest cascade through a signed network, beside its controls.
 
     An explanation that a random target, dealt-out measurements or a rewired network match as well is not offered.
+    Beside it stand what the changed genes share and which perturbations act alike, each with a test of its own.
     With --compound or --signature: from a structure, or from changes of genes, back to targets and mechanisms.
     """
     from ...world_model.data import effects, load
@@ -86,15 +88,18 @@ def explain(
             graph, inputs, changes, perturbation=chosen.perturbation, context=chosen.context, dose=chosen.dose,
             time_h=chosen.time_h, draws=draws, seed=seed, forbidden=forbidden, longest=longest,
         )  # fmt: skip
-        near = _nearness(measured, chosen.perturbation, seed)
+        progress("looking for what the changes share, and for responses alike")
+        beside = {"semantic": _semantic(chosen), "nearness": _nearness(measured, chosen.perturbation, seed)}
     written = _write(answer, out) if out is not None else []
     if as_json:
         emit({
-            "explanation": answer.model_dump(mode="json"), "nearness": near.model_dump(mode="json"),
+            "explanation": answer.model_dump(mode="json"),
+            **{kind: x if isinstance(x, str) else x.model_dump(mode="json") for kind, x in beside.items()},
             "targets": inputs, "conditions_to_choose_from": chosen.of, "files": [str(p) for p in written],
         })  # fmt: skip
         return
-    _show(answer, near)
+    _show(answer)
+    _show_beside(beside)
     for path in written:
         say(f"Written: {path}")
 
@@ -131,6 +136,19 @@ def _inputs(words: list[str]) -> dict[str, int]:
     return {w.lstrip("+-"): 1 if w.startswith("+") else -1 for w in words}
 
 
+def _semantic(chosen: Condition) -> Explanation | str:
+    """The reason where the gene sets are not on this machine."""
+    from ...world_model.errors import DataUnavailable
+    from ...world_model.mechanism.semantic import changed_genes, known_sets, semantic
+
+    try:
+        sets = known_sets()
+    except DataUnavailable as error:
+        return str(error)
+    changed, measured = changed_genes(chosen.changes)
+    return semantic(chosen.perturbation, changed, measured, sets, context=chosen.context)
+
+
 def _nearness(measured: object, perturbation: str, seed: int) -> Explanation:
     from ...world_model.compounds import facts_for
     from ...world_model.mechanism.nearness import nearness, profiles
@@ -155,7 +173,7 @@ def _write(answer: Explanation, out: Path) -> list[Path]:
     return files
 
 
-def _show(answer: Explanation, near: Explanation) -> None:
+def _show(answer: Explanation) -> None:
     from ...world_model.mechanism.picture import headline
 
     say(headline(answer))
@@ -181,4 +199,19 @@ def _show(answer: Explanation, near: Explanation) -> None:
         )
     if answer.unexplained:
         say(f"Changed but not explained: {', '.join(answer.unexplained)}.")
-    say(f"By likeness of responses: {near.verdict}.")
+
+
+def _show_beside(beside: dict[str, Explanation | str]) -> None:
+    """The other two kinds of explanation, each with its own test; a text is the reason why there is none."""
+    heads = {"semantic": ("What the changes share", "Set", "Overlap"),
+             "nearness": ("Responses alike", "Nearest", "Class and likeness")}  # fmt: skip
+    for kind, found in beside.items():
+        title, what, why = heads[kind]
+        if isinstance(found, str):
+            say(f"{title}: not at hand: {found}.")
+            continue
+        say(f"{title} ({'; '.join(filter(None, (found.kind, found.status)))}): {found.verdict}.")
+        if found.offered:
+            rows = [(e.target, "—" if kind == "nearness" else "up" if e.sign > 0 else "down", e.reference)
+                    for e in found.edges]  # fmt: skip
+            table((what, "Direction", why), rows, wide=(what, why))

@@ -46,6 +46,32 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
     return lambda *words: CliRunner().invoke(app, ["explain", *(str(w) for w in words)])
 
 
+def test_the_other_kinds_stand_beside_it(
+    run: Callable[..., Result], wells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cytocrux.world_model.mechanism import semantic
+
+    known = {"ERK": frozenset({"MAPK1", "RPS6KA1", "RPS6", "BCL2L11", "CCND1"}),
+             "others": frozenset({"AKT1", "MTOR", "STAT3", "RELA", "MAPK14"})}  # fmt: skip
+    monkeypatch.setattr(semantic, "known_sets", lambda: known)
+    result = run("--perturbation", "trametinib", "--context", "a375", "--data", wells, "--json", "--draws", "19")
+    told = json.loads(result.stdout)
+    found = Explanation.model_validate(told["semantic"])
+    assert found.kind == "semantic" and found.offered and found.edges[0].target == "ERK"
+    assert Explanation.model_validate(told["nearness"]).kind == "structural-statistical"
+    text = run("--perturbation", "trametinib", "--context", "a375", "--data", wells, "--draws", "19").stdout
+    assert "What the changes share (semantic" in text and "Responses alike (structural-statistical" in text
+
+
+def test_gene_sets_that_are_not_here_are_said(
+    run: Callable[..., Result], wells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CYTOCRUX_DATA_DIR", raising=False)
+    monkeypatch.setenv("CYTOCRUX_CACHE", "nowhere")
+    text = run("--perturbation", "trametinib", "--context", "a375", "--data", wells, "--draws", "19").stdout
+    assert "What the changes share: not at hand:" in text
+
+
 def test_a_mek_inhibitor_is_explained_and_drawn(run: Callable[..., Result], wells: Path, tmp_path: Path) -> None:
     result = run("--perturbation", "trametinib", "--context", "a375", "--data", wells, "--out", "here", "--json")
     assert result.exit_code == 0, result.stderr

@@ -16,7 +16,7 @@ from cytocrux.world_model.mechanism.explanation import Explanation
 from cytocrux.world_model.mechanism.layout import HEIGHT, WIDTH, layout
 from cytocrux.world_model.mechanism.nearness import Profiles, likeness, nearness
 from cytocrux.world_model.mechanism.picture import png, svg
-from cytocrux.world_model.mechanism.semantic import enriched, semantic
+from cytocrux.world_model.mechanism.semantic import changed_genes, enriched, semantic
 from cytocrux.world_model.network import SignedNetwork
 
 GENES = [f"G{i}" for i in range(400)]
@@ -40,6 +40,14 @@ def test_a_planted_set_is_found_and_random_genes_are_not() -> None:
         for _ in range(100)
     ]
     assert sum(offered) <= 12
+
+
+def test_readouts_become_genes_and_the_surest_speaks() -> None:
+    changes = [("pERK T202/Y204", -2.0, 0.1), ("pRSK S380", 0.1, 0.01), ("pRSK T573", -1.0, 0.2), ("TP53", 1.0, 0.9),
+               ("MYC", float("nan"), 0.1)]  # fmt: skip
+    moved, measured = changed_genes(changes)
+    assert moved == {"MAPK1": -1} and measured == {"MAPK1", "RPS6KA1", "TP53"}  # RSK: surest, but too small
+    assert changed_genes([*changes, ("RPS6KA1", -3.0, 0.1)])[0] == {"MAPK1": -1, "RPS6KA1": -1}
 
 
 def test_benjamini_hochberg_by_hand() -> None:

@@ -2,18 +2,25 @@
 
 For a set S of the N genes measured and the n that changed, the overlap k is hypergeometric under the null that the
 changed genes are drawn at random: p = P(K >= k), K ~ Hypergeometric(N, |S|, n); Benjamini-Hochberg over all sets.
+Genes of one set move together without any perturbation, so p is a lenient one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from .activities import adjusted
+from .evidence import CHANGED, SMALLEST
+from .explain import Change
 from .explanation import NOT_BETTER, ExplainedEdge, ExplainedNode, Explanation
+from .resources import gene_sets, load_regulons
+from .signalling import gene_of
 
 FEWEST, MOST = 5, 500  # genes of a set among the measured ones
 LEVEL = 0.05
+FILES = ("h.all.v7.5.1.symbols.gmt", "c2.cp.v7.5.1.symbols.gmt", "go_human.gmt.gz")  # MSigDB; Gene Ontology
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,26 @@ class Enriched:
     overlap: tuple[str, ...]
     p: float
     q: float
+
+
+def known_sets() -> dict[str, frozenset[str]]:
+    """Functions, pathways and complexes by name, and the regulon of each factor. Raises DataUnavailable."""
+    regulons = load_regulons("collectri").groupby("source")["target"]
+    return gene_sets(*FILES) | {f"regulon of {factor}": frozenset(genes) for factor, genes in regulons}
+
+
+def changed_genes(changes: Iterable[Change]) -> tuple[dict[str, int], frozenset[str]]:
+    """(gene -> sign of its change, all genes measured) of (readout, delta, se); several readouts of one gene: the
+    surest. A readout of a protein or its phosphorylation speaks for its gene, whichever way it acts."""
+    surest: dict[str, tuple[float, float]] = {}
+    for name, delta, se in changes:
+        if math.isfinite(delta) and math.isfinite(se) and se >= 0:
+            gene = gene_of(name)
+            z = delta / max(se, 1e-9)
+            if abs(z) >= abs(surest.get(gene, (0.0, 0.0))[0]):
+                surest[gene] = (z, delta)
+    moved = {g: (1 if z > 0 else -1) for g, (z, d) in surest.items() if abs(z) >= CHANGED and abs(d) >= SMALLEST}
+    return moved, frozenset(surest)
 
 
 def enriched(

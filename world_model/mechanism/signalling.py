@@ -77,7 +77,7 @@ def edges_of(path: Path) -> Iterator[Edge]:
 
 CHECKS: Mapping[str, str] = {
     "signor": "also in SIGNOR", "omnipath": "also in OmniPath", "collectri": "also in CollecTRI",
-    "dorothea": "also in DoRothEA", "abstract": "abstract read", "memory": "from memory, not looked up",
+    "dorothea": "also in DoRothEA", "abstract": "title or abstract read", "memory": "from memory, not looked up",
 }  # fmt: skip
 
 
@@ -119,6 +119,12 @@ def readout_node(name: str, network: SignedNetwork) -> ReadoutNode | None:
         if node in nodes:
             return ReadoutNode(name, node, 1)
     return None
+
+
+def gene_of(readout: str) -> str:
+    """The gene whose product is read out; the name itself where the table does not know it."""
+    known = readout_nodes().get(readout) or readout_nodes().get(_bare(readout))
+    return known.gene if known else readout
 
 
 def targets_of(perturbation: str, kind: str, network: SignedNetwork) -> dict[str, Sign]:
