@@ -1,7 +1,8 @@
 """Which compounds to put on the panel: likely to work in this line, sure of it, and different in mechanism.
 
-The score of a compound is the probability, under the cell's belief, that a reading puts this line among the quarter
-most sensitive to it: P(z <= -0.67), z standardised over lines, its variance that of the belief and of one reading.
+The score of a compound is the probability that a reading puts this line among the quarter most sensitive to it:
+P(z <= -0.67), z standardised over lines. The cell says it where it has learned it (``VirtualCell.chance_below``);
+elsewhere it follows from the normal belief, its variance that of the belief and of one reading.
 Taking the highest scores greedily, with at most ``per_class`` of one mechanism class, maximises the expected number of
 hits under that rule: exchanges find nothing better.
 """
@@ -31,6 +32,7 @@ class Candidate(Frozen):
     z_mean: float
     z_sd: float = Field(gt=0)
     noise: float = Field(default=0.0, ge=0)
+    chance: float | None = Field(default=None, ge=0, le=1)  # P(z <= -0.67) as the cell has learned it
     abstain: str = ""  # the cell's reason not to say; such a compound is passed over
 
 
@@ -55,6 +57,8 @@ def hit_probability(z_mean: float, z_sd: float, threshold: float = BEST_QUARTER)
 
 def chance(c: Candidate) -> float:
     """Probability that a reading of the candidate is a hit."""
+    if c.chance is not None:
+        return c.chance
     return hit_probability(c.z_mean, math.hypot(c.z_sd, c.noise))
 
 

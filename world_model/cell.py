@@ -21,7 +21,7 @@ from .errors import BadInput, UnknownName
 from .neural.engine import NeuralEngine
 from .panel import PanelEngine
 from .prediction import CellPrediction
-from .rows import Rows, tidy
+from .rows import Array, Rows, tidy
 from .similarity import similarity_tables
 from .vocabulary import Query, Response, content_hash
 
@@ -121,6 +121,22 @@ class VirtualCell:
         if not len(asked):
             raise BadInput("There is nothing to predict", why="the table of conditions has no rows")
         return self._told(asked, context, single=False)
+
+    def chance_below(self, conditions: pd.DataFrame, z: float, *, context: Context | None = None) -> Array:
+        """(n, r) probability that one reading lies at or below ``z`` sd of its perturbation over the contexts.
+
+        Where many contexts were measured this is learned from how they lie around ``z`` itself; elsewhere it is that
+        of the normal belief, NaN without a reference. Raises BadInput for a malformed table.
+        """
+        from scipy.special import ndtr
+
+        asked = tidy(conditions)
+        mean, sd, noise = self._told(asked, context, single=False).z()
+        chance: Array = np.asarray(ndtr((z - mean) / np.hypot(sd, noise)))
+        if isinstance(self.engine, PanelEngine):
+            learned = self.engine.chance_below(asked, z, context)
+            chance = np.where(np.isfinite(learned), learned, chance)
+        return chance
 
     def _told(self, asked: pd.DataFrame, context: Context | None, single: bool) -> CellPrediction:
         if isinstance(self.engine, PanelEngine):

@@ -48,6 +48,17 @@ class PanelEngine:
                 near[i] = max(near[i], domain)
         return Answer(mean, sd, well, near, base, reason)
 
+    def chance_below(self, conditions: pd.DataFrame, z: float, context: Context | None) -> Array:
+        """(n, r) chance that a reading's standardised value is at most ``z``; NaN for a compound no line has met."""
+        out = np.full((len(conditions), len(self.cells)), np.nan)
+        for j, cell in enumerate(self.cells):
+            lines = {line: cell.chance_below(z, line, context) for line in map(str, set(conditions["context"]))}
+            rows = zip(conditions["context"], conditions["perturbation"], conditions["batch"], strict=True)
+            for i, (line, name, batch) in enumerate(rows):
+                if (task := cell.task_of(name, batch)) is not None:
+                    out[i, j] = lines[str(line)][task]
+        return out
+
     @property
     def noise_factor(self) -> float:
         return 1.0

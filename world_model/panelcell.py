@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .vocabulary import Context
 
 FACTORS, LEAST_LINES = 20, 8
+WINDOW = 1.0  # sd of the readings kept on each side of a threshold
 LINEAR = {"mutation": 1.0, "cnv": 1.0}  # share of the linear kernel by view; expression: half linear, half RBF
 
 
@@ -234,6 +235,38 @@ class PanelCell:
         """Columns of the other perturbations of its mechanism class."""
         kind = self.classes.get(perturbation)
         return [] if kind is None else [i for i, (p, _) in enumerate(self.tasks) if self.classes.get(p) == kind]
+
+    # --- the chance of a sensitive line ---
+
+    def chance_below(self, z: float, name: str, context: Context | None) -> Array:
+        """(T,) probability that one reading of every task in a line has a standardised value of at most ``z``.
+
+        Asked of readings clipped to ``z`` +- WINDOW: how far beyond it a line lies must not sway the question whether
+        it lies beyond, and a normal error fits the rest better than the long tails of the whole readings.
+        """
+        from scipy.special import ndtr
+
+        tail, edge = self._tail(z)
+        mean, sd = tail.line(name, context)
+        return np.asarray(ndtr((edge - mean) / np.hypot(sd, np.sqrt(tail.noise_under()))))
+
+    def _tail(self, z: float) -> tuple[PanelCell, Array]:
+        """The same cell for the clipped readings, standardised again, and where ``z`` lies on their scale (T,)."""
+        if ("tail", z) not in self._cache:
+            clipped = np.clip(self.z, z - WINDOW, z + WINDOW)
+            centre, spread = np.nanmean(clipped, axis=0), np.nanstd(clipped, axis=0)
+            spread = np.where(spread > 1e-9, spread, 1.0)
+            cell = replace(self, z=(clipped - centre) / spread, more={}, _cache={})
+            self._cache["tail", z] = cell, centre, spread
+        cell, centre, spread = self._cache["tail", z]
+        more = {
+            line: {
+                t: tuple(float((np.clip(v, z - WINDOW, z + WINDOW) - centre[t]) / spread[t]) for v in values)
+                for t, values in known.items()
+            }
+            for line, known in self.more.items()
+        }
+        return replace(cell, more=more), (z - centre) / spread
 
     # --- compounds that no line has met ---
 

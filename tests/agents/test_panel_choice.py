@@ -46,6 +46,12 @@ def test_a_noisy_reading_makes_a_small_sure_effect_worth_less() -> None:
     assert first.probability == pytest.approx(hit_probability(-1.6, 1.0))
 
 
+def test_a_learned_chance_counts_instead_of_the_normal_belief() -> None:
+    low, rare = candidate("low", "A", -2.0), candidate("rare", "B", -0.5).model_copy(update={"chance": 0.999})
+    panel = choose_panel([low, rare], n=2, min_classes=2)
+    assert [(p.name, p.probability) for p in panel] == [("rare", 0.999), ("low", hit_probability(-2.0, 0.5))]
+
+
 @given(
     st.lists(st.tuples(st.sampled_from("ABC?"), st.floats(-3, 3)), min_size=3, max_size=8),
     st.integers(2, 5),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from cytocrux.world_model.cell import VirtualCell
 from cytocrux.world_model.data.conditions import ConditionTable
@@ -145,6 +146,52 @@ def test_save_and_load_with_later_readings(screen: Screen, cell: VirtualCell, tm
         back.predict(asked(screen, line)).mean, after.predict(asked(screen, line)).mean, atol=1e-3
     )
     assert back.parent == cell.version
+
+
+def test_the_chance_of_a_sensitive_line_is_calibrated_and_hears_of_new_readings(
+    screen: Screen, cell: VirtualCell, tmp_path: Path
+) -> None:
+    lines, seen = screen.lines[-20:], screen.lines[:-20]
+    rows = pd.concat([asked(screen, line) for line in lines], ignore_index=True)
+    chance = cell.chance_below(rows, -0.67)[:, 0].reshape(20, DRUGS)
+    known = screen.truth[: len(seen)]
+    z = (screen.truth[-20:] - known.mean(axis=0)) / np.hypot(known.std(axis=0), 0.3)
+    hit = z <= -0.67
+    assert abs(chance.mean() - hit.mean()) < 0.06
+    assert np.mean((chance - hit) ** 2) < 0.85 * hit.mean() * (1 - hit.mean())
+    assert np.all(cell.chance_below(rows, -1.2)[:, 0] < chance.ravel() + 0.05)
+    worst = screen.conditions["context"].eq(lines[0]).to_numpy() & screen.conditions["batch"].eq("S2").to_numpy()
+    worst &= screen.conditions["perturbation"].isin(screen.drugs[:6]).to_numpy()  # one drug a class
+    table = table_of(screen.conditions[worst], screen.value[worst] - 5.0, first=300_000)
+    after = cell.update(table)
+    moved = after.chance_below(rows, -0.67)[:, 0].reshape(20, DRUGS)
+    assert moved[0, 6:].mean() > chance[0, 6:].mean() + 0.2
+    np.testing.assert_allclose(moved[1:], chance[1:], atol=1e-9)
+    after.save(tmp_path)
+    np.testing.assert_allclose(VirtualCell.load(tmp_path).chance_below(rows, -0.67)[:, 0], moved.ravel(), atol=1e-3)
+    stranger = pd.DataFrame({"context": lines[:1], "perturbation": ["unheard"]})
+    assert np.isnan(cell.chance_below(stranger, -0.67)).all()
+
+
+def test_far_lines_sway_the_mean_but_not_the_chance() -> None:
+    """One gene makes a few lines 12 sd more sensitive, another decides who is in the sensitive quarter."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(200, 2))
+    value = (
+        np.where(x[:, :1] < -0.67, -1.5, 0.5) + np.where(x[:, 1:] > 2.0, -12.0, 0.0) + 0.3 * rng.normal(size=(200, 9))
+    )
+    lines, drugs = [f"l{i:03d}" for i in range(200)], [f"d{j}" for j in range(9)]
+    rows = pd.DataFrame({"context": np.repeat(lines, 9), "perturbation": drugs * 200, "batch": ""})
+    new = np.repeat(np.arange(200) >= 150, 9)
+    expression = pd.DataFrame(x, index=lines, columns=["a", "b"])
+    fitted = VirtualCell.fit(table_of(rows[~new], value.ravel()[~new]), context_features={"expression": expression})
+    hit = (x[150:, 0] < -0.67) | (x[150:, 1] > 2.0)
+    told = fitted.predict(rows[new])
+    edge = (-0.5 - told.reference_mean[0, 0]) / told.reference_sd[0, 0]  # between the two groups of lines
+    mean, sd, noise = (v[:, 0].reshape(50, 9).mean(axis=1) for v in told.z())
+    plain = ndtr((edge - mean) / np.hypot(sd, noise))
+    learned = fitted.chance_below(rows[new], edge)[:, 0].reshape(50, 9).mean(axis=1)
+    assert np.mean((learned - hit) ** 2) < np.mean((plain - hit) ** 2)
 
 
 def test_conditional_residuals_equal_the_dense_gaussian() -> None:
