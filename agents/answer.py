@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,8 @@ def _row(session: Session, state: ClaimState) -> dict[str, Any]:
         "targets": session.targets(name_of(claim)),
         "mechanism": claim.mechanism,
         "refuted_by": claim.refuted_by,
+        "source": claim.origin,
+        "revises": claim.revises,
         "dose": claim.contrast.arms[0].perturbations[0].dose,
         "time_h": claim.contrast.arms[0].time_h,
         "readout": claim.readout.variable,
@@ -120,6 +123,9 @@ def _summary(session: Session, standing: Sequence[ClaimState], refuted: Sequence
         )
     else:
         lines += [f"Corroborated: {s.claim.sentence}" for s in _first_each(held)]
+    if standing or refuted:
+        said = ", ".join(sources([s.claim.origin for s in (*standing, *refuted)]))
+        lines.append(f"{_count(sum(counts.values()), 'claim')} put forward by: {said}.")
     words = {"falsified": "Refuted", "undermined": "Undermined", "conflict": "In conflict"}
     lines += [f"{words[s.status]}: {s.claim.sentence}" for s in refuted]
     trial = session.trial()
@@ -132,6 +138,24 @@ def _summary(session: Session, standing: Sequence[ClaimState], refuted: Sequence
     if not held and not refuted:
         lines.append("Nothing was settled: the measurements at hand cannot tell yet.")
     return lines
+
+
+def sources(origins: Sequence[str]) -> list[str]:
+    """The kinds of source among claims' origins, in words, most frequent first."""
+    told: Counter[str] = Counter()
+    for origin in origins:
+        for part in origin.split(", ")[:1] if origin.startswith("revision") else origin.split(", "):
+            told[_kind_of_source(part)] += 1
+    return [word for word, _ in told.most_common()]
+
+
+def _kind_of_source(part: str) -> str:
+    if part.startswith("llm:"):
+        return "a language model"
+    for head, word in (("analogy to", "analogy"), ("revision of", "a narrower successor of a refuted claim")):
+        if part.startswith(head):
+            return word
+    return "the theory's own predictions" if part == "builtin" else part
 
 
 def _first_each(states: Sequence[ClaimState]) -> list[ClaimState]:

@@ -3,7 +3,7 @@
 The other literal reading of "wells needed to settle 50 claims". ``discover_wells`` lets any 50 of a larger pool settle,
 so a policy gains by which claims it takes; here the claims are given and it gains only by where further wells go.
 Settled at all: all wells of its arms together bring the claim past 1 / alpha. Uniform replicates = the same wells for
-every claim to the end (the best of first looks of one to four); "stopping" leaves settled claims out. Bets, verdict
+every claim to the end (the best of several first looks); "stopping" leaves settled claims out. Bets, verdict
 rule, controls and feedback arms are those of ``discover_wells``; worked out on seeds >= 100.
 """
 
@@ -18,12 +18,18 @@ from ..agents.acquire import EPower, Policy, Simple, Uniform
 from ..agents.staking import ALPHA
 from ..knowledge.evalues import e_threshold
 from .discover_pools import Pool
-from .race import Feedback, Trace, race, race_look
+from .race import FEWEST, Feedback, Trace, race, race_look
 from .results import Result
 
 GIVEN, SHARES, PER_ROUND = 50, (0.9, 1.0), 12
 OURS = EPower().name
-UNIFORM = tuple(Uniform(f"uniform x{n}", (n,)) for n in (2, 3, 4))
+MOST = 4  # replicates that a uniform design may start with
+
+
+def uniforms(pool: Pool) -> list[Policy]:
+    """Uniform designs: first looks of the fewest wells at which the pool's test can speak, and more, up to four."""
+    fewest = FEWEST[pool.candidates[0].prediction.variance]
+    return [Uniform(f"uniform x{n}", (n,)) for n in range(fewest, MOST + 1)]
 
 
 def measure(name: str, pools: Iterable[tuple[int, Pool]]) -> list[Result]:
@@ -59,7 +65,7 @@ def _races(pool: Pool, seed: int) -> Iterable[tuple[str, Trace]]:
         )  # fmt: skip
 
     yield OURS, run(EPower())
-    for policy in UNIFORM:
+    for policy in uniforms(pool):
         yield policy.name, run(policy, stopping=False)
         yield f"{policy.name}, stopping", run(policy)
     yield from ((n, run(Simple(n))) for n in ("uncertainty", "ucb", "random"))
@@ -70,8 +76,9 @@ def _races(pool: Pool, seed: int) -> Iterable[tuple[str, Trace]]:
 def _figures(name: str, wells: dict[str, np.ndarray], traces: list[Trace], able: list[int]) -> list[Result]:
     main = {n: w[:, 0] for n, w in wells.items()}
     ours = main.pop(OURS)
-    uniform = min((p.name for p in UNIFORM), key=lambda n: main[n].mean())
-    whole = min((p.name for p in UNIFORM), key=lambda n: wells[n][:, 1].mean())
+    designs = [n for n in main if n.startswith("uniform") and not n.endswith("stopping")]
+    uniform = min(designs, key=lambda n: main[n].mean())
+    whole = min(designs, key=lambda n: wells[n][:, 1].mean())
     draws = np.random.default_rng(0).integers(len(ours), size=(2000, len(ours)))
     spread = float(np.std(ours[draws].mean(1) / main[uniform][draws].mean(1)))
     ratio = float(ours.mean() / main[uniform].mean())

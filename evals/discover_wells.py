@@ -1,45 +1,79 @@
 """``wells_to_verdict``: wells until 50 claims have a verdict at alpha .05, on real wells revealed one arm at a time.
 
 Policies differ in which claims they test and in the replicates of a look; bets, verdict rule, control wells (eight a
-line and time) and pools are the same, and every policy may stop at any well. "uniform" is the better of two, three and
-four replicates a claim in random order. Seeds 0 to 9; pools, policies and constants were worked out on seeds >= 100.
+line and time) and pools are the same, and every policy may stop at any well. "uniform" is the best of first looks of up
+to four replicates a claim in random order; one only where the noise is known. Beside it: how few wells an oracle would
+need (discover_limits), RPPA pools of other sizes, and fifty given claims (discover_given). Seeds 0 to 9; pools, policies
+and constants were worked out on seeds >= 100.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ..agents.acquire import EPower, Policy, Uniform, policies
+from ..agents.acquire import EPower, Policy, policies
 from ..agents.staking import ALPHA
+from . import discover_given as given
+from .discover_limits import oracle
 from .discover_pools import Pool, gdsc_pool, rppa_pool
 from .race import Feedback, Trace, race
 from .results import Result
 
-TARGET, POOL, GDSC_POOL, PER_ROUND, LINES = 50, 200, 600, 12, 4
-OURS = EPower().name
+TARGET, POOL, GDSC_POOL, PER_ROUND = 50, 200, 600, 12
+LINES = 12  # GDSC: of four lines' 240-320 claims fewer than 50 could be settled at all, by any policy
+LARGER, FEW = (1000, 10_000), 3  # RPPA pools of other sizes (the last = all claims of the question), on so many seeds
+OURS, ORACLE = EPower().name, "oracle that knows every result"
+Make = Callable[[int], Pool]
 
 
 def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
     """Ten seeds (fast: two, fewer policies) of RPPA and GDSC; empty where the kit is not at hand."""
     found: list[Result] = []
-    for name, pools in (("rppa", rppa_pools), ("gdsc", gdsc_pools)):
+    seeds = range(2 if fast else 10)
+    for name, pools, size in (("rppa", rppa_pools, POOL), ("gdsc", gdsc_pools, GDSC_POOL)):
         folder = None if data_dir is None else data_dir / name
         if folder is None or not folder.is_dir():
             found.append(Result(name=f"wells_to_verdict_{name}", value=None, note="the real data kit is not at hand"))
             continue
-        found += measure(name, lambda f=folder, p=pools: p(f, range(2 if fast else 10)), fast=fast)  # type: ignore[misc]
+        made = list(pools(folder, seeds))
+        found += measure(name, [(s, make(size)) for s, make in made], fast=fast)
+        found += given.measure(name, ((s, make(given.GIVEN)) for s, make in made))
+        if name == "rppa":
+            few = made[: 1 if fast else FEW]
+            found += [larger(n, [(s, make(n)) for s, make in few]) for n in LARGER]
     return found
 
 
-def measure(name: str, pools: Callable[[], Iterator[tuple[int, Pool]]], *, fast: bool) -> list[Result]:
+def larger(size: int, pools: list[tuple[int, Pool]]) -> Result:
+    """Ours against uniform on pools of another size: the more claims an arm's wells speak to, the fewer they need."""
+    wells: dict[str, list[float]] = {}
+    for seed, pool in pools:
+        for policy in (EPower(), *given.uniforms(pool)):
+            wells.setdefault(policy.name, []).append(_one(pool.fresh(), policy, seed).wells)
+        wells.setdefault(ORACLE, []).append(float(oracle(pool, TARGET) or 0))
+    means: dict[str, float | None] = {n: float(np.mean(w)) for n, w in wells.items()}
+    ours = np.array(wells[OURS])
+    best = min(float(np.mean(w)) for n, w in wells.items() if n.startswith("uniform"))
+    held = float(np.mean([len(p.candidates) for _, p in pools]))
+    return Result(
+        name=f"wells_to_verdict_rppa_pool_{'all' if size == LARGER[-1] else size}", value=float(ours.mean()),
+        sd=float(ours.std(ddof=1)) if len(ours) > 1 else None, n=len(ours), unit="wells", baselines=means,
+        note=f"{TARGET} of {held:.0f} claims; {ours.mean() / best:.2f} of uniform",
+    )  # fmt: skip
+
+
+def measure(name: str, pools: list[tuple[int, Pool]], *, fast: bool) -> list[Result]:
     """The race of all policies on each seed's pool."""
     traces: dict[str, list[Trace]] = {}
     unused: list[tuple[int, int]] = []
-    for seed, pool in pools():
-        for policy in contestants(fast):
+    least: list[float] = []
+    for seed, pool in pools:
+        least.append(float(oracle(pool, TARGET) or np.nan))
+        for policy in contestants(pool, fast=fast):
             again = pool.fresh()
             trace = _one(again, policy, seed)
             traces.setdefault(policy.name, []).append(trace)
@@ -48,18 +82,17 @@ def measure(name: str, pools: Callable[[], Iterator[tuple[int, Pool]]], *, fast:
         hows: tuple[Feedback, ...] = ("permuted", "none")
         for how in hows:
             traces.setdefault(f"{OURS}, {how} feedback", []).append(_one(pool.fresh(), EPower(), seed, how))
-    return _figures(name, traces, unused)
+    return _figures(name, traces, unused, float(np.mean(least)))
 
 
-def contestants(fast: bool) -> list[Policy]:
+def contestants(pool: Pool, *, fast: bool) -> list[Policy]:
     """Ours first, the uniform designs, then the field's."""
-    uniform: list[Policy] = [Uniform(f"uniform x{n}", (n,)) for n in (2, 3, 4)]
     others = [p for p in policies() if p.name not in (OURS, "uniform")]
-    return [EPower(), *uniform, *(p for p in others if not fast or p.name in ("uncertainty", "ucb"))]
+    return [EPower(), *given.uniforms(pool), *(p for p in others if not fast or p.name in ("uncertainty", "ucb"))]
 
 
-def rppa_pools(folder: Path, seeds: range) -> Iterator[tuple[int, Pool]]:
-    """One held-out line a seed, in turn."""
+def rppa_pools(folder: Path, seeds: range) -> Iterator[tuple[int, Make]]:
+    """One held-out line a seed, in turn; a pool is made of so many claims."""
     from ..world_model.cell import VirtualCell
     from ..world_model.compounds import facts_for
     from ..world_model.data import effects
@@ -73,11 +106,12 @@ def rppa_pools(folder: Path, seeds: range) -> Iterator[tuple[int, Pool]]:
         if mine:
             table = effects(dataset, np.flatnonzero(context != line))
             cell = VirtualCell.fit(table, compound_classes=classes, seed=0)
-            yield from ((s, rppa_pool(dataset, line, cell, classes, s, POOL)) for s in mine)
+            how = partial(rppa_pool, dataset, line, cell, classes)
+            yield from ((s, partial(how, s)) for s in mine)
 
 
-def gdsc_pools(folder: Path, seeds: range) -> Iterator[tuple[int, Pool]]:
-    """Four lines a seed, all of them held out of one fit."""
+def gdsc_pools(folder: Path, seeds: range) -> Iterator[tuple[int, Make]]:
+    """Twelve lines a seed, all of them held out of one fit."""
     from ..world_model.cell import VirtualCell
     from ..world_model.compounds import facts_for
     from ..world_model.data import effects
@@ -97,7 +131,7 @@ def gdsc_pools(folder: Path, seeds: range) -> Iterator[tuple[int, Pool]]:
     told = only(effects(dataset, train), LN_IC50)
     cell = VirtualCell.fit(told, context_features=dataset.context_features, compound_classes=classes, seed=0)
     for seed, group in groups.items():
-        yield seed, gdsc_pool(dataset, group, cell, classes, seed, GDSC_POOL, train)
+        yield seed, partial(gdsc_pool, dataset, group, cell, classes, seed, train=train)
 
 
 def _one(pool: Pool, policy: Policy, seed: int, feedback: Feedback = "true") -> Trace:
@@ -108,13 +142,14 @@ def _one(pool: Pool, policy: Policy, seed: int, feedback: Feedback = "true") -> 
     )  # fmt: skip
 
 
-def _figures(name: str, traces: dict[str, list[Trace]], unused: list[tuple[int, int]]) -> list[Result]:
+def _figures(name: str, traces: dict[str, list[Trace]], unused: list[tuple[int, int]], least: float) -> list[Result]:
     wells = {n: np.array([t.wells for t in ts], float) for n, ts in traces.items()}
     ours = wells.pop(OURS)
     means: dict[str, float | None] = {n: float(w.mean()) for n, w in wells.items()}
     uniform = min((n for n in wells if n.startswith("uniform")), key=lambda n: wells[n].mean())
     rivals = {n: w.mean() for n, w in wells.items() if not n.startswith((OURS, "growth"))}
     best = min(rivals, key=lambda n: rivals[n])
+    means[ORACLE] = least
     ratio = float(ours.mean() / wells[uniform].mean())
     rng = np.random.default_rng(0)
     draws = rng.integers(len(ours), size=(2000, len(ours)))
@@ -134,6 +169,7 @@ def _figures(name: str, traces: dict[str, list[Trace]], unused: list[tuple[int, 
         Result(
             name=f"wells_to_verdict_{name}_ratio", value=ratio, sd=spread, n=len(ours), unit=f"of {uniform}",
             bar="<= 0.5", passed=ratio <= 0.5,
+            note=f"no choice of wells can reach less than {least / wells[uniform].mean():.2f} (oracle)",
         ),
         Result(
             name=f"wells_to_verdict_{name}_permuted", value=float(permuted.mean()),

@@ -79,13 +79,14 @@ class HitCampaign:
             score = target_prior(names, dict(zip(atlas.genes, genes.tolist(), strict=True)), folder)
         return cls(HitView.fresh(compound_pool(names, folder, atlas), score), kind, None, policy, seed)
 
-    def propose(self, n: int) -> list[Proposal]:
-        """The next n members, best first, each with its reasons. Raises NotAllowed where none is left."""
+    def propose(self, n: int, *, among: Numbers | None = None) -> list[Proposal]:
+        """The next n members, best first, each with its reasons; among: as in ``choose``. Raises NotAllowed where none
+        is left."""
         if n < 1:
             raise BadInput(f"A batch of {n} is none", cure="Ask for one or more")
         if not self.view.open.any():
             raise NotAllowed("The whole pool was measured", cure="There is nothing left to propose")
-        rows = self.choose(n)
+        rows = self.choose(n, among=among)
         return [self._proposal(rank, int(row)) for rank, row in enumerate(rows, 1)]
 
     def choose(self, n: int, *, among: Numbers | None = None) -> Numbers:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...knowledge.claims import ArmRequest, Belief, Claim, Design, Prediction
 from ...knowledge.evalues import assess
+from ...knowledge.events import Draft
 from ...knowledge.status import replay
 from ...tools.lab.protocol import RawResult, Well
 from ...world_model.errors import BadInput
@@ -52,9 +53,11 @@ def campaign_id(names: Sequence[str], question: str) -> str:
 
 
 def stake(
-    ledger: Ledger, campaign: HitCampaign, question: str, proposals: Sequence[Proposal], terms: Terms
-) -> list[Claim]:
-    """Register one claim a proposal and the design that tests them; nothing where no direction is known yet.
+    ledger: Ledger, campaign: HitCampaign, question: str, proposals: Sequence[Proposal], terms: Terms,
+    cycle: int | None = None,
+) -> list[Claim]:  # fmt: skip
+    """Register one claim a proposal and the design that tests them, all at once; nothing where no direction is known
+    yet, and nothing twice. cycle: the round (without it, the number of members measured so far).
 
     The theory bets that a hit looks like the hits measured so far, the sceptic that it looks like the rest.
     """
@@ -65,26 +68,28 @@ def stake(
     ledger.append("campaign_started", {"campaign": place, "question": question}, campaign=place, key=f"{place}/start")
     known = replay(ledger.events(campaign=place))
     theory, sceptic = beliefs(view, sign, terms)
-    claims, predictions = [], []
+    claims, predictions, drafts = [], [], []
     for p in proposals:
-        claim = _claim(p, campaign.kind, sign, terms, view.n)
+        claim = _claim(p, campaign.kind, sign, terms, view.n, place)
         if claim.id in known:
             continue
         prediction = Prediction(
             claim_id=claim.id, theory=theory, sceptic=sceptic, variance="known", noise_sd=terms.noise_sd,
             max_wells=MAX_WELLS, model_version="hits-1", training_hash=_seen(view),
         )  # fmt: skip
-        ledger.append("claim_proposed", {"claim": claim.model_dump(mode="json")}, campaign=place)
-        ledger.append("prediction_registered", {"prediction": prediction.model_dump(mode="json")}, campaign=place)
+        drafts.append(Draft("claim_proposed", {"claim": claim.model_dump(mode="json")}, place))
+        drafts.append(Draft("prediction_registered", {"prediction": prediction.model_dump(mode="json")}, place))
         claims.append(claim)
         predictions.append(prediction.id)
     if claims:
         arms = tuple(ArmRequest(arm=c.contrast.arms[0], n=1) for c in claims)
+        number = len(view.measured) if cycle is None else cycle
         design = Design(
-            campaign=place, cycle=len(view.measured), dataset="pool", arms=arms, predictions=tuple(predictions),
-            cost=float(len(arms)), rationale=f"the {len(arms)} most promising members not measured yet",
+            campaign=place, cycle=number, dataset="pool", arms=arms,
+            predictions=tuple(predictions), cost=float(len(arms)), rationale=f"the {len(arms)} most promising members not measured yet",
         )  # fmt: skip
-        ledger.append("experiment_proposed", {"design": design.model_dump(mode="json")}, campaign=place)
+        drafts.append(Draft("experiment_proposed", {"design": design.model_dump(mode="json")}, place))
+        ledger.append_many(drafts)
     return claims
 
 
@@ -97,25 +102,29 @@ def settle(ledger: Ledger, names: Sequence[str], question: str, score: Mapping[s
     place = campaign_id(names, question)
     events = list(ledger.events(campaign=place))
     judged = {e.payload["design_hash"] for e in events if e.kind == "run_submitted"}
-    registered = {
-        p.id: p for e in events if e.kind == "prediction_registered"
-        for p in [Prediction.model_validate(e.payload["prediction"])]
-    }  # fmt: skip
-    states = replay(iter(events))
     for event in events:
         if event.kind != "experiment_proposed":
             continue
         design = Design.model_validate(event.payload["design"])
-        wells = tuple(_wells(design, score))
+        wells = tuple(_wells(place, design, score))
         if design.content_hash() in judged or not wells:
             continue
-        result = _revealed(ledger, place, design, wells)
-        for prediction in (registered[i] for i in design.predictions):
-            claim = states[prediction.claim_id].claim
-            for batch in looks(claim, prediction, result, 0):
-                evidence = assess(claim, prediction, [batch])
-                ledger.append("evidence_added", {"evidence": evidence.model_dump(mode="json")}, campaign=place)
+        judge(ledger, place, design, _revealed(ledger, place, design, wells))
     return {claim_id: state.status for claim_id, state in replay(ledger.events(campaign=place)).items()}
+
+
+def judge(ledger: Ledger, place: str, design: Design, result: RawResult) -> None:
+    """The evidence of a design's readings on each of its claims, written once."""
+    events = list(ledger.events(("claim_proposed", "prediction_registered"), campaign=place))
+    claims = {c.id: c for e in events if e.kind == "claim_proposed" for c in [Claim.model_validate(e.payload["claim"])]}
+    tests = [Prediction.model_validate(e.payload["prediction"]) for e in events if e.kind == "prediction_registered"]
+    drafts = []
+    for prediction in (p for p in tests if p.id in set(design.predictions)):
+        claim = claims[prediction.claim_id]
+        for batch in looks(claim, prediction, result, 0):
+            evidence = {"evidence": assess(claim, prediction, [batch]).model_dump(mode="json")}
+            drafts.append(Draft("evidence_added", evidence, place, f"{place}/evidence:{prediction.id}:{batch.index}"))
+    ledger.append_many(drafts)
 
 
 def direction(view: HitView, side: Side) -> int:
@@ -142,9 +151,9 @@ def beliefs(view: HitView, sign: int, terms: Terms) -> tuple[Belief, Belief]:
     return theory, Belief(mean=middle, sd=max(width, least))
 
 
-def _claim(p: Proposal, kind: str, sign: int, terms: Terms, n: int) -> Claim:
+def _claim(p: Proposal, kind: str, sign: int, terms: Terms, n: int, place: str) -> Claim:
     perturbation = Perturbation(kind="compound" if kind == "compound" else "knockout", name=p.name)
-    arm = Arm(context="screen", perturbations=(perturbation,))
+    arm = Arm(context=f"screen {place}", perturbations=(perturbation,))  # another question's score is another readout
     verb = "raises" if sign > 0 else "lowers"
     what = p.name if kind == "compound" else f"Losing {p.name}"
     return Claim(
@@ -161,10 +170,10 @@ def _claim(p: Proposal, kind: str, sign: int, terms: Terms, n: int) -> Claim:
     )
 
 
-def _wells(design: Design, score: Mapping[str, float]) -> list[Well]:
+def _wells(place: str, design: Design, score: Mapping[str, float]) -> list[Well]:
     arms = [request.arm for request in design.arms]
     return [
-        Well(id=f"{a.perturbations[0].name}/1", arm_key=a.key(), block="",
+        Well(id=f"{place}/{a.perturbations[0].name}", arm_key=a.key(), block="",
              values={READOUT.variable: score[a.perturbations[0].name]})
         for a in arms if a.perturbations[0].name in score
     ]  # fmt: skip

@@ -39,6 +39,11 @@ def hits(
     noise_sd: Annotated[
         float | None, typer.Option(metavar="SD", help="Noise of one score, from replicates: stakes claims.")
     ] = None,
+    llm: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A language model may add words of the vocabulary to the question."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="The model's name at that endpoint.")] = None,
     seed: Annotated[int, typer.Option(help="Ties are broken by this seed.")] = 0,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the batch, the history and the curves.")] = Path(
         "hits"
@@ -49,7 +54,8 @@ def hits(
     """Find the hits of a pool of thousands.
 
     Without an oracle: proposes the next batch as a CSV with the reasons; fill in score and hit, give it back with
-    --measured (all rounds in one file), repeat. With an oracle: replays all rounds and draws the curves.
+    --measured (all rounds in one file), repeat. With an oracle: replays all rounds and draws the curves; with its
+    --threshold and --noise-sd too, through the lab: registered claims, approval, ledger, and the same again resumes.
     """
     from ...agents.hits.campaign import HitCampaign
     from ...agents.hits.files import read_measured, read_pool, write_batch
@@ -60,11 +66,10 @@ def hits(
         raise BadInput(f"--side {side} is none", cure="Use both, up or down")
     if kind not in ("auto", "gene", "compound"):
         raise BadInput(f"--kind {kind} is none", cure="Use auto, gene or compound")
-    if noise_sd is not None and (threshold is None or oracle is not None):
-        raise BadInput(
-            "Claims need a threshold, and results that come back from the bench",
-            cure="Give --threshold with --noise-sd, and no --oracle",
-        )
+    if noise_sd is not None and threshold is None:
+        raise BadInput("Claims need a threshold", cure="Give --threshold with --noise-sd")
+    if (llm is None) != (model is None):
+        raise BadInput("A language model needs an endpoint and a name", cure="Give --llm with --model")
     if oracle is not None and measured is not None:
         raise BadInput("An oracle and measured results together", cure="Give one of them")
     folder = data_dir()
@@ -78,10 +83,14 @@ def hits(
         told = read_measured(given, names, threshold=threshold, side=side)  # type: ignore[arg-type]
     out.mkdir(parents=True, exist_ok=True)
     with Progress(quiet=as_json) as progress:
+        asked = question if llm is None else _widened(names, question, llm, model or "", workspace, progress)
         progress("reading what is known of the pool")
         campaign = HitCampaign.begin(
-            names, question, folder, kind=None if kind == "auto" else kind, policy=policy, seed=seed  # type: ignore[arg-type]
+            names, asked, folder, kind=None if kind == "auto" else kind, policy=policy, seed=seed  # type: ignore[arg-type]
         )  # fmt: skip
+        if oracle is not None and told is not None and noise_sd is not None and threshold is not None:
+            _in_lab(campaign, question, told, (threshold, noise_sd, side), rounds, batch, workspace, progress, as_json)
+            return
         if oracle is not None and told is not None:
             _replay(campaign, told, rounds, batch, repeats, out, progress, as_json)
             return
@@ -143,6 +152,70 @@ def _replay(
           [(i + 1, *(f"{values[i]:.1%}" for values in share.values())) for i in range(rounds)],
           title="Share of all hits found")  # fmt: skip
     say(f"History: {history}\nCurves: {picture}")
+
+
+def _in_lab(
+    campaign: HitCampaign, question: str, told: Measured, terms: tuple[float, float, str], rounds: int, batch: int,
+    workspace: Path, progress: Callable[[str], None], as_json: bool,
+) -> None:  # fmt: skip
+    """The finished screen as a lab: each round registered, approved by the policy, revealed, judged."""
+    from ...agents.hits.loop import run_rounds, statuses
+    from ...agents.hits.stakes import Terms, campaign_id
+    from ...knowledge.ledger import Ledger
+    from ...tools.lab.pool import PoolLab
+
+    names = campaign.view.features.names
+    place = campaign_id(names, question)
+    scores = {names[int(r)]: float(s) for r, s in zip(told.rows, told.score, strict=True)}
+    progress(f"{rounds} rounds of {batch} through the lab")
+    with Ledger.open(workspace) as ledger:
+        lab = PoolLab(scores, ledger, place)
+        found = run_rounds(ledger, campaign, lab, question, Terms(*terms), rounds, batch)  # type: ignore[arg-type]
+        judged = statuses(ledger, place)
+    every = int(told.hit.sum())
+    hits = [int(r.hit.sum()) for r in found]
+    if as_json:
+        emit({"campaign": place, "kind": campaign.kind, "pool": len(scores), "hits": every, "found": hits,
+              "claims": judged, "concepts": campaign.concepts})  # fmt: skip
+        return
+    _understood(campaign.concepts)
+    table(("Round", "Measured", "Hits", "Share of all hits so far"),
+          [(i + 1, len(r.names), n, f"{sum(hits[: i + 1]) / max(every, 1):.1%}")
+           for i, (r, n) in enumerate(zip(found, hits, strict=True))])  # fmt: skip
+    say(f"Claims of {place}: " + ", ".join(f"{n} {status}" for status, n in judged.items()))
+    say("The same command again goes on from the ledger (cytocrux claims list).")
+
+
+def _widened(
+    names: Sequence[str], question: str, llm: str, model: str, workspace: Path, progress: Callable[[str], None]
+) -> str:
+    """The question with the words that the model adds; the decision is in the ledger, and asked for once."""
+    from ...agents.hits.stakes import campaign_id
+    from ...agents.llm.client import open_client
+    from ...agents.minds.asking import Asker, DecisionRecord
+    from ...agents.minds.hit_words import widened
+    from ...agents.spec import LLMSpec
+    from ...knowledge.ledger import Ledger
+
+    place = campaign_id(names, question)
+    limits, options = (spec := LLMSpec(url=llm, model=model)).bounds()
+    client = open_client(
+        llm, spec.models, limits=limits, options=options, outbox=workspace / "llm" / place / "answers"
+    )  # fmt: skip
+    records: list[DecisionRecord] = []
+    asked = widened(question, Asker(client, "builtin", records.append))
+    with Ledger.open(workspace) as ledger:
+        ledger.append(
+            "campaign_started", {"campaign": place, "question": question}, campaign=place, key=f"{place}/start"
+        )
+        for record in records:
+            payload = record.model_dump(mode="json")
+            if not any(e.payload == payload for e in ledger.events("mind_decision", campaign=place)):
+                ledger.append("mind_decision", payload, campaign=place)
+    said = asked.removeprefix(question).strip(" ()")
+    why = records[0].reason if records and records[0].fallback else ""
+    progress(f"the language model adds: {said or 'nothing'}" + (f" ({why})" if why else ""))
+    return asked
 
 
 def _stake(
