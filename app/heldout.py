@@ -72,7 +72,7 @@ def hold_out(cell: VirtualCell, train: Rows, test: ConditionTable) -> HeldOut:
         if own.mean() > LEAST:
             told[name], applies[name] = np.where(own, said, centre), float(own.mean())
     se = np.nan_to_num(test.se[:, at])
-    sd = np.hypot(answer.epistemic[:, keep], np.sqrt(cell.noise_factor) * se)
+    sd = np.hypot(answer.epistemic[:, keep], np.sqrt(cell.noise_worth[keep]) * se)
     names = tuple(cell.readouts[i] for i in keep)
     return HeldOut(answer.conditions, names, test.delta[:, at], told, sd, centre, applies)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,11 @@ class GeneData:
     @property
     def names(self) -> list[str]:
         return self.here.conditions["perturbation"].astype(str).tolist()
+
+    @cached_property
+    def changing(self) -> Array:
+        """(n, genes) changes in K562, NaN for genes that no condition changes: any interval would cover those."""
+        return np.where(np.any(self.here.delta != 0, axis=0), self.here.delta, np.nan)
 
 
 def load_genes(data_dir: Path | None) -> GeneData:
@@ -107,7 +113,7 @@ def run_splits(
             scored = {m: all_scores(d, data.here, asked, split.train) for m, d in methods.items()}
             scored["split-half"] = all_scores(ceiling[[at[n] for n in asked]], halves, asked, split.train)
             runs[question].append(scored)
-            measured = data.here.delta[[at[n] for n in asked]]
+            measured = data.changing[[at[n] for n in asked]]
             covered[question].append(coverage90(told[CELL][rows], spread[rows], measured))
     return runs, covered
 
@@ -123,7 +129,7 @@ def cell_says(data: GeneData, split: GeneSplit) -> tuple[dict[str, Array], Array
     cell = VirtualCell.fit(train, perturbation_features=data.priors, seed=split.seed)
     wrong = VirtualCell.fit(train, perturbation_features=shuffled(data.priors, split.seed), seed=split.seed)
     told = cell.predict(asked.conditions)
-    spread = np.hypot(told.epistemic, np.sqrt(cell.noise_factor) * asked.se)
+    spread = np.hypot(told.epistemic, np.sqrt(cell.noise_worth) * asked.se)
     others = {"cell without priors": plain, "cell with shuffled priors": wrong}
     return {CELL: told.mean, **{name: c.predict(asked.conditions).mean for name, c in others.items()}}, spread
 

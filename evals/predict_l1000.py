@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..world_model.rows import Array, Codes
+from .predict_l1000_why import likeness, reasons, ridge
 from .results import Result
 from .scores import coverage90, coverage_figure, figure
 
@@ -33,6 +34,7 @@ ANNOTATION = Path("drugs") / "lincs_pert_info2.tsv.gz"
 def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
     """Five seeded splits (fast: one) of 12 unseen compounds. Raises DataUnavailable without the plate."""
     from ..world_model.cell import VirtualCell
+    from ..world_model.compounds import facts_for
     from ..world_model.data import load
     from ..world_model.data.fetch import data_dir as local_data
     from ..world_model.data.gct import load_l1000
@@ -43,7 +45,9 @@ def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
     compounds = sorted(set(names))
     features = described(compounds, data_dir or local_data())
     truth = np.stack([table.delta[names == c].mean(axis=0) for c in compounds])  # (compounds, genes)
-    ours, own, covered = [], [], []
+    alike = likeness(compounds, features)
+    classes = [fact.mechanism_class if fact.known else "" for fact in map(facts_for, compounds)]
+    ours, own, covered, splits, signatures = [], [], [], [], []
     plain: dict[str, list[float]] = {}
     plain_own: dict[str, list[float]] = {}
     for seed in range(1 if fast else 5):
@@ -53,12 +57,17 @@ def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
         cell = VirtualCell.fit(table.subset(~hidden), perturbation_features=features, seed=seed)
         asked = table.subset(hidden)
         told = cell.predict(asked.conditions)
-        covered.append(coverage90(told.mean, np.hypot(told.epistemic, told.aleatoric), asked.delta))
+        covered.append(
+            coverage90(told.mean, np.hypot(told.epistemic, np.sqrt(cell.noise_worth) * asked.se), asked.delta)
+        )
         signature = np.stack([told.mean[names[hidden] == compounds[i]].mean(axis=0) for i in held])
+        splits.append((held, rest))
+        signatures.append(signature)
         mean = truth[rest].mean(axis=0)
         ours.append(mean_pearson(signature, truth[held]))
         own.append(mean_pearson(signature - mean, truth[held] - mean))
-        for name, rival in neighbours(truth, held, rest, compounds, features).items():
+        rivals = {**neighbours(truth, held, rest, compounds, features), "ridge": ridge(truth, alike, held, rest)}
+        for name, rival in rivals.items():
             plain.setdefault(name, []).append(mean_pearson(rival, truth[held]))
             plain_own.setdefault(name, []).append(mean_pearson(rival - mean, truth[held] - mean))
     halves = _dose_halves(table, names, compounds)
@@ -72,6 +81,7 @@ def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
         figure("l1000_signature_ceiling", [float(np.sqrt(2 * halves / (1 + halves)))], unit="",
                note=f"half the doses against the other half correlate {halves:.2f}"),
         coverage_figure("l1000_unseen_compound", covered),
+        *reasons(truth, alike, classes, splits, signatures),
     ]  # fmt: skip
 
 

@@ -23,9 +23,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Trust:
-    """Measured on held-out training conditions: factor on the residual, factor on the sd, and the squared error that
-    is left as a share of the train mean's on the same entries."""
+    """Measured on held-out training conditions: factor on the residual, factors on the sd ((r,), or (1,) for all), and
+    the squared error that is left as a share of the train mean's on the same entries."""
 
     shrink: float
-    widen: float
+    widen: Array
     error: float

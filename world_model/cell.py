@@ -23,6 +23,7 @@ from .panel import PanelEngine
 from .prediction import CellPrediction
 from .rows import Array, Rows, tidy
 from .similarity import similarity_tables
+from .uncertainty import noise_worth
 from .vocabulary import Query, Response, content_hash
 
 if TYPE_CHECKING:
@@ -105,6 +106,11 @@ class VirtualCell:
         interval of a condition's measured mean is hypot(epistemic, sqrt(noise_factor) se).
         """
         return self.engine.noise_factor
+
+    @property
+    def noise_worth(self) -> Array:
+        """(r,) the same readout by readout, less where the standard errors were overstated for one of them."""
+        return noise_worth(self.rows, self.noise_factor)
 
     @property
     def wells(self) -> frozenset[str]:

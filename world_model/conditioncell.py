@@ -20,7 +20,7 @@ from .base import BASES, CELL, Bases, BaseSums, BaseValues, Mask, Query
 from .measured import own_signal, with_own
 from .priors import Priors
 from .residual import EXACT_ROWS, Kept, Residual
-from .rows import Array, Codes, Rows, parts
+from .rows import Array, Codes, Rows, nanmedian, parts
 from .scales import noise_levels, spread
 from .trust import end_folds, grouped_folds, measure
 from .uncertainty import Reproducibility, reproducibility
@@ -261,8 +261,7 @@ class ConditionCell:
             mean[at] += share[:, None] * told[0]
             sd[at] += share[:, None] * told[1]  # their errors are taken as fully dependent
             near[at] += share * told[2]
-        well = np.sqrt(self.rows.well_variance(conditions["context"].tolist()))
-        aleatoric = np.where(np.isfinite(well), well, 0.0)
+        aleatoric = self._one_well(conditions["context"].tolist())
         names = {key.tobytes(): AND.join(np.array(BASES)[key]) for key in np.unique(chosen, axis=0)}
         labels = [names[key.tobytes()] for key in chosen]
         places = zip(conditions["perturbation"], conditions["context"], labels, strict=True)
@@ -270,6 +269,13 @@ class ConditionCell:
         whole = with_own(self, query, Answer(mean, sd, aleatoric, near, labels, reasons))
         noted = [b + self._gap(str(p)) for b, p in zip(whole.base, conditions["perturbation"], strict=True)]
         return replace(whole, base=noted)
+
+    def _one_well(self, contexts: list[str]) -> Array:
+        """(n, r) sd of one well's change: between wells alike, else from the standard errors; 0 where neither tells."""
+        rows = self.rows
+        from_se = np.broadcast_to(nanmedian(rows.se**2 * rows.n_wells), (len(contexts), len(rows.readouts)))
+        between = rows.well_variance(contexts)
+        return np.asarray(np.sqrt(np.nan_to_num(np.where(np.isfinite(between), between, from_se))))
 
     def _gap(self, perturbation: str) -> str:
         """Which of the user's features know nothing of a new perturbation, as a note."""
@@ -284,20 +290,21 @@ class ConditionCell:
 
         from .kernels import features, real
 
-        plain = Trust(1.0, 1.0, 1.0) if name in self.residuals else Trust(0.0, 1.0, 1.0)
+        plain = Trust(1.0 if name in self.residuals else 0.0, np.ones(1), 1.0)
         trusts = [self.trust.get((way, name), plain) for way in NOVELTY]
-        shrink, widen = (np.array(v)[novelty] for v in zip(*((t.shrink, t.widen) for t in trusts), strict=True))
+        shrink = np.array([t.shrink for t in trusts])[novelty]
+        widen = np.stack([np.broadcast_to(t.widen, len(self.rows.readouts)) for t in trusts])[novelty]
         if name not in self.residuals:
             left = self.rows.delta - self.train_bases[name].mean
             seen = np.isfinite(left).any(axis=0)  # never held out: it may err by as much as changes are large
             unit = np.where(seen, spread(left), spread(self.rows.delta))
-            return base, widen[:, None] * unit, np.zeros(len(conditions))
+            return base, widen * unit, np.zeros(len(conditions))
         dtype = torch.float32 if single else real(self.device)
         residual, (process, weights) = self.residuals[name], self._ready(name, dtype)
         told = process.at(features(conditions, priors, self.device).to(dtype), weights)
         offered, var = (part.cpu().numpy().astype(np.float64, copy=False) for part in told)
         near = 1.0 - np.clip(var.mean(axis=1) / residual.process.prior, 0.0, 1.0)
-        sd = widen[:, None] * np.sqrt(var) * residual.unit
+        sd = widen * np.sqrt(var) * residual.unit
         return base + shrink[:, None] * offered * residual.unit, sd, near
 
     def reference(self, conditions: pd.DataFrame) -> tuple[Array, Array]:

@@ -57,7 +57,7 @@ def _expected_of(cell: ConditionCell, rows: Codes, base: str, mean: Array, sd: A
     level = cell.train_bases[base].mean
     if residual is None or not len(place):
         return np.where(np.isfinite(level[rows[0]]), level[rows[0]], mean), sd**2
-    trust = cell.trust.get((LIKE, base), Trust(1.0, 1.0, 1.0))
+    trust = cell.trust.get((LIKE, base), Trust(1.0, np.ones(1), 1.0))
     if len(place) == 1:
         told = cell.left_out(base)
         offered, variance = told[0][place], told[1][place]

@@ -9,12 +9,13 @@ from .rows import Array, Codes
 
 
 def spread(values: Array) -> Array:
-    """(r,) sd of each readout; one where it does not vary."""
+    """(r,) sd of each readout around zero; of one that does not vary, the least of the others (one without any)."""
     seen = np.isfinite(values)
     n = np.maximum(seen.sum(axis=0), 1)
     filled = np.where(seen, values, 0.0)
     sd = np.sqrt(np.maximum((filled**2).sum(axis=0) / n, 0.0))
-    out: Array = np.where(sd > 1e-12, sd, 1.0)
+    varies = sd > 1e-12
+    out: Array = np.where(varies, sd, sd[varies].min() if varies.any() else 1.0)
     return out
 
 

@@ -22,7 +22,7 @@ from .priors import ContextEncoder, Priors
 from .residual import Kept
 from .rows import NUMBERS, TEXT, Array, Rows
 
-FORMAT, ARRAYS = "cytocrux-cell-2", "arrays.safetensors"
+FORMAT, ARRAYS = "cytocrux-cell-3", "arrays.safetensors"
 Arrays = dict[str, Any]
 Engine = ConditionCell | NeuralEngine | PanelEngine
 
@@ -134,6 +134,7 @@ def _conditions_out(engine: ConditionCell, arrays: Arrays) -> dict[str, Any]:
             numbers["inducing"] = kept.inducing
         arrays |= {f"residual/{base}/{k}": v for k, v in numbers.items()}
         arrays |= {f"parameter/{base}/{k}": v.cpu().numpy() for k, v in engine.parameters[base].items()}
+    arrays |= {f"widen/{novelty}/{base}": t.widen for (novelty, base), t in engine.trust.items()}
     return {
         "contexts": list(engine.priors.contexts),
         "perturbations": list(engine.priors.perturbations),
@@ -141,7 +142,7 @@ def _conditions_out(engine: ConditionCell, arrays: Arrays) -> dict[str, Any]:
         "described": described,
         "tables": {n: _frame_out(t, f"table/{n}", arrays) for n, t in engine.priors.tables.items()},
         "parameters": {base: sorted(engine.parameters[base]) for base in engine.residuals},
-        "trust": [[*key, t.shrink, t.widen, t.error] for key, t in engine.trust.items()],
+        "trust": [[*key, t.shrink, t.error] for key, t in engine.trust.items()],
     }
 
 
@@ -160,7 +161,7 @@ def _conditions_in(note: dict[str, Any], arrays: Arrays, rows: Rows, seed: int, 
         for base, names in note["parameters"].items()
     }
     kept = {b: _kept_in(arrays, f"residual/{b}/") for b in parameters}
-    trust = {(novelty, base): Trust(*numbers) for novelty, base, *numbers in note["trust"]}
+    trust = {(n, b): Trust(shrink, arrays[f"widen/{n}/{b}"], error) for n, b, shrink, error in note["trust"]}
     return ConditionCell.restore(rows, priors, parameters, kept, trust, seed=seed, device=device)
 
 

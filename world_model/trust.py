@@ -11,8 +11,8 @@ from .answer import Trust
 from .base import BASES, Bases
 from .coding import Coder
 from .rows import Array, Codes, Rows
-from .scales import spread
-from .uncertainty import readout_weights, shrinkage, widening
+from .scales import signal_unit, spread
+from .uncertainty import half_width, noise_worth, readout_weights, shrinkage, widenings
 
 if TYPE_CHECKING:
     import torch
@@ -53,7 +53,12 @@ def measure(
     inverses: Mapping[str, list[torch.Tensor]],
     folds: Sequence[Codes],
 ) -> dict[str, Trust]:
-    """Hold out each fold: what would each base (with its residual) have said?"""
+    """Hold out each fold: what would each base (with its residual) have said?
+
+    How large residuals are, readout by readout, is taken from the rows that are not held out: a scale that knew the
+    held-out errors would make them look expected, the more so the fewer rows there are. A scale of few rows is itself
+    uncertain, so an interval on it is wider (Student); the whole fit has more rows than a fold and needs less of that.
+    """
     told: dict[str, list[Held]] = {name: [] for name in BASES}
     for held in folds:
         mask = np.ones(len(rows), dtype=bool)
@@ -63,7 +68,7 @@ def measure(
             left = rows.delta - base.mean
             wanted = left[held]
             if name not in residuals:
-                told[name].append((wanted, np.zeros_like(wanted), np.broadcast_to(spread(left), wanted.shape)))
+                told[name].append((wanted, np.zeros_like(wanted), np.broadcast_to(spread(left[mask]), wanted.shape)))
                 continue
             residual = residuals[name]
             place = np.full(len(rows), -1, dtype=np.intp)
@@ -72,7 +77,9 @@ def measure(
             y = left[residual.index] / residual.unit
             mean, var = residual.process.leave_out(inverses[name], place[held[here]], y)
             offered, sd = np.full(wanted.shape, np.nan), np.full(wanted.shape, np.nan)
-            offered[here], sd[here] = mean * residual.unit, np.sqrt(var) * residual.unit
+            kept = residual.index[mask[residual.index]]
+            unit = signal_unit(left[kept], noise[kept]) * half_width(len(kept)) / half_width(len(residual.index))
+            offered[here], sd[here] = mean * residual.unit, np.sqrt(var) * unit
             told[name].append((wanted, offered, sd))
     return _trusts(rows, noise[np.concatenate(folds)], residuals, told)
 
@@ -91,5 +98,5 @@ def _trusts(
             power = float(np.sum((plain * weight)[both] ** 2))
             share = float(np.sum((error * weight)[both] ** 2)) / max(power, 1e-12)
             factor = residuals[name].process.noise_factor if name in residuals else 1.0
-            found[name] = Trust(shrink, widening(error, sd, np.sqrt(factor * noise)), share)
+            found[name] = Trust(shrink, widenings(error, sd, np.sqrt(noise_worth(rows, factor) * noise)), share)
     return found

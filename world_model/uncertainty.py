@@ -9,6 +9,7 @@ import numpy as np
 from .rows import Array, Rows, cell_keys
 
 LEVEL, Z90 = 0.90, 1.6448536269514722
+WIDEN, LEAST = (0.2, 10.0), 10  # bounds of a factor; held-out errors for one of a readout's own
 REPRODUCIBLE = 0.10  # under this share of variance, perturbations cannot be told apart
 
 
@@ -42,16 +43,66 @@ def widening(error: Array, epistemic: Array, measurement: Array, level: float = 
     """Factor c on the epistemic sd for which ``level`` of held-out errors lie inside their interval.
 
     |error| <= z sqrt((c epistemic)^2 + measurement^2); solved on the empirical quantile of the c each entry needs
-    (split conformal, Lei et al. 2018, with the measurement error kept apart). Bounded to [0.2, 10].
+    (split conformal, Lei et al. 2018, with the measurement error kept apart). Bounded to ``WIDEN``. error,
+    epistemic, measurement: (n,) or (n, r); a readout that never errs (nothing changes it) does not count.
     """
     z = Z90 if level == LEVEL else float(_normal_quantile(0.5 + level / 2))
     use = np.isfinite(error) & np.isfinite(epistemic) & (epistemic > 0)
+    use &= np.any(use & (error != 0), axis=0)
     if use.sum() < 10:
         return 1.0
     extra = np.nan_to_num(measurement[use]) ** 2
     needed = np.sqrt(np.maximum((error[use] / z) ** 2 - extra, 0.0)) / epistemic[use]
     rank = min(1.0, level * (1 + 1 / use.sum()))
-    return float(np.clip(np.quantile(needed, rank), 0.2, 10.0))
+    return float(np.clip(np.quantile(needed, rank), *WIDEN))
+
+
+def widenings(error: Array, epistemic: Array, measurement: Array, level: float = LEVEL) -> Array:
+    """(r,) the same for every readout by itself (error, epistemic, measurement: (n, r)); the common factor for those
+    with under ``LEAST`` held-out errors. One factor for all would be set by readouts that hardly change, and be too
+    narrow for the few that change much.
+    """
+    z = Z90 if level == LEVEL else float(_normal_quantile(0.5 + level / 2))
+    use = np.isfinite(error) & np.isfinite(epistemic) & (epistemic > 0)
+    many = np.flatnonzero(use.sum(axis=0) >= LEAST)
+    out = np.full(error.shape[1], widening(error, epistemic, measurement, level))
+    extra = np.nan_to_num(np.broadcast_to(measurement, error.shape)) ** 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        needed = np.sqrt(np.maximum((error / z) ** 2 - extra, 0.0)) / epistemic
+    out[many] = np.clip(_quantiles(np.where(use, needed, np.nan)[:, many], level), *WIDEN)
+    return out
+
+
+def half_width(rows: int, level: float = LEVEL) -> float:
+    """Half a ``level`` interval in units of a scale that was estimated from so many rows (Student's t)."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.5 + level / 2, max(rows, 1)))
+
+
+def noise_worth(rows: Rows, factor: float) -> Array:
+    """(r,) what the noise variances are worth, readout by readout: ``factor``, but less where that much noise alone
+    would have kept more than ``LEVEL`` of all changes inside its interval (readouts that few wells show at all).
+    """
+    noise = np.broadcast_to(np.nan_to_num(rows.noise()), rows.delta.shape)
+    seen = np.isfinite(rows.delta)
+    n = np.maximum(seen.sum(axis=0), 1)
+    mean = np.where(seen, rows.delta, 0.0).sum(axis=0) / n
+    stated = factor * np.where(seen, noise, 0.0).sum(axis=0) / n
+    shown = np.full(len(n), np.inf)
+    many = np.flatnonzero(n >= LEAST)
+    shown[many] = (_quantiles(np.abs(rows.delta - mean)[:, many], LEVEL) / Z90) ** 2
+    return np.asarray(factor * np.minimum(1.0, shown / np.maximum(stated, 1e-300)))
+
+
+def _quantiles(values: Array, level: float) -> Array:
+    """(r,) quantile down every column (linear between order statistics), NaN left out; every column has some."""
+    ordered = np.sort(values, axis=0)  # NaN last
+    place = level * (np.isfinite(values).sum(axis=0) - 1)
+    low = np.floor(place).astype(np.intp)
+    at = np.arange(values.shape[1])
+    first, second = ordered[low, at], ordered[np.ceil(place).astype(np.intp), at]
+    return np.asarray(first + (place - low) * (second - first))
 
 
 def _normal_quantile(q: float) -> float:
