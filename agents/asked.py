@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SAME = 1.26  # a factor (a tenth of a decade) within which two doses or times are one
 MOST_ITEMS = 50
 PLATE = 96  # wells of a plate whose size the question does not give
+SIZES = (96, 384, 1536)
 COMMON = frozenset(
     "inhibitor inhibitors compound compounds drug drugs agent agents modulator antagonist agonist analogue alkaloid "
     "family other kinase tyrosine chemotherapy".split()
@@ -175,42 +176,44 @@ def not_served(slots: Slots, briefing: Briefing, intent: Intent) -> list[str]:
 
 
 def capped(budget: Budget, slots: Slots) -> Budget:
-    """The budget with the question's limits where nobody set that limit: never more than before."""
-    wells, hours = _wells(slots), slots.budget.get("hours")
+    """The budget with the question's limits where nobody set that limit: never more than before.
+
+    Plates are plates (allowance.py): their rims stay empty, and every experiment opens its own.
+    """
+    told, mine = slots.budget, budget.model_fields_set
     update: dict[str, float] = {}
-    if wells and wells < budget.wells and "wells" not in budget.model_fields_set:
-        update["wells"] = wells
-    if hours and hours < budget.hours and "hours" not in budget.model_fields_set:
-        update["hours"] = hours
+    if "wells" not in mine and 1 <= told.get("wells", 0) < budget.wells:
+        update["wells"] = int(told["wells"])
+    if "hours" not in mine and 0 < told.get("hours", 0) < budget.hours:
+        update["hours"] = told["hours"]
+    if "plates" not in mine and told.get("plates", 0) >= 1:
+        update["plates"] = int(told["plates"])
+        size = int(told.get("plate_size", PLATE))
+        if "plate_size" not in mine and size in SIZES:
+            update["plate_size"] = size
+    if "days" not in mine and told.get("days", 0) > 0:
+        update["days"] = told["days"]
     return budget.model_copy(update=update) if update else budget
 
 
-def _wells(slots: Slots) -> int | None:
-    told = slots.budget
-    limits = [told[k] for k in ("wells",) if k in told]
-    if "plates" in told:
-        limits.append(told["plates"] * told.get("plate_size", PLATE))
-    whole = [int(n) for n in limits if n >= 1]
-    return min(whole) if whole else None
-
-
 def _budget_said(slots: Slots) -> list[str]:
-    said, wells = [], _wells(slots)
-    if wells:
-        size = f", at {PLATE} a plate" if "plates" in slots.budget and "plate_size" not in slots.budget else ""
-        said.append(f"The question allows {wells} wells{size}: no more are spent, unless --budget says otherwise.")
-    if hours := slots.budget.get("hours"):
+    told = slots.budget
+    size = f" of {told.get('plate_size', PLATE):g} wells"
+    said = []
+    for key, of, so in (
+        ("wells", "", "no more are spent"),
+        ("plates", size, "every experiment opens its own, and their rims stay empty"),
+        ("hours", "", "the campaign runs no longer"),
+        ("days", "", "as many as the lab's experiments take"),
+    ):
+        if n := told.get(key):
+            what = key.removesuffix("s") if n == 1 else key
+            said.append(f"The question allows {n:g} {what}{of}: {so}, unless --budget says otherwise.")
+    if "usd" in told:
         said.append(
-            f"The question allows {hours:g} hours: the campaign runs no longer, unless --budget says otherwise."
+            f"The question's {told['usd']:g} US dollars are not a limit here: not every lab has prices "
+            "(--budget lab_usd= limits one that has; usd= the language model)."
         )
-    said += [
-        f"The question's {slots.budget[key]:g} {word} are not a limit here: {why}."
-        for key, word, why in (
-            ("days", "days", "the time of the bench is not planned"),
-            ("usd", "US dollars", "wells have no price here (--budget usd= limits the language model alone)"),
-        )
-        if key in slots.budget
-    ]
     return said
 
 

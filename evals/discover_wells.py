@@ -3,8 +3,8 @@
 Policies differ in which claims they test and in the replicates of a look; bets, verdict rule, control wells (eight a
 line and time) and pools are the same, and every policy may stop at any well. "uniform" is the best of first looks of up
 to four replicates a claim in random order; one only where the noise is known. Beside it: how few wells an oracle would
-need (discover_limits), RPPA pools of other sizes, and fifty given claims (discover_given). Seeds 0 to 9; pools, policies
-and constants were worked out on seeds >= 100.
+need (discover_limits), RPPA pools of other sizes, fifty given claims (discover_given). Seeds 0 to 9; pools,
+policies and constants were worked out on seeds >= 100.
 """
 
 from __future__ import annotations

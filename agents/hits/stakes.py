@@ -86,7 +86,8 @@ def stake(
         number = len(view.measured) if cycle is None else cycle
         design = Design(
             campaign=place, cycle=number, dataset="pool", arms=arms,
-            predictions=tuple(predictions), cost=float(len(arms)), rationale=f"the {len(arms)} most promising members not measured yet",
+            predictions=tuple(predictions), cost=float(len(arms)),
+            rationale=f"the {len(arms)} most promising members not measured yet",
         )  # fmt: skip
         drafts.append(Draft("experiment_proposed", {"design": design.model_dump(mode="json")}, place))
         ledger.append_many(drafts)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cytocrux.agents import scientist
+from cytocrux.agents.allowance import Purse
 from cytocrux.agents.asked import capped, exclude, nearest, ruled_out
 from cytocrux.agents.budget import Budget
 from cytocrux.agents.goal import Exclusion, Goal
@@ -14,10 +15,12 @@ from cytocrux.agents.minds.builtin import BuiltinMind
 from cytocrux.agents.minds.protocol import Briefing
 from cytocrux.agents.understanding.slots import read
 from cytocrux.knowledge.ledger import Ledger
+from cytocrux.tools.lab.protocol import Capabilities
 from cytocrux.world_model.compounds import facts_for
 from cytocrux.world_model.errors import BadInput
 from cytocrux.world_model.vocabulary import Readout
 
+LAB = Capabilities(name="bench", dataset="d", modalities=())
 DRUGS = (
     "Venetoclax",
     "Bortezomib",
@@ -155,7 +158,6 @@ def test_plain_questions_carry_no_assumptions() -> None:
     ("given", "text", "wells"),
     [
         (Budget(), "Which MEK inhibitor lowers pERK in C32 with 48 wells?", 48),
-        (Budget(), "Which MEK inhibitor lowers pERK in C32, on one 96-well plate?", 96),
         (Budget(), "Which MEK inhibitor lowers pERK in C32 with 5000 wells?", 192),  # never raised
         (Budget(wells=100), "Which MEK inhibitor lowers pERK in C32 with 48 wells?", 100),  # set by hand
         (Budget.parse("hours=2"), "Which MEK inhibitor lowers pERK in C32 with 48 wells?", 48),
@@ -166,9 +168,27 @@ def test_a_limit_in_the_question_only_lowers_what_nobody_set(given: Budget, text
     assert capped(given, read(text)).wells == wells
 
 
-def test_money_and_days_are_said_not_to_be_limits() -> None:
-    said = " ".join(goal("Which MEK inhibitor lowers pERK in C32 within two weeks, under $1500?").assumptions)
-    assert "14 days are not a limit here" in said and "1500 US dollars are not a limit here" in said
+@pytest.mark.parametrize(
+    ("given", "text", "plates", "size"),
+    [
+        (Budget(), "Which MEK inhibitor lowers pERK in C32, on one 96-well plate?", 1, 96),
+        (Budget(), "Which MEK inhibitor lowers pERK in C32, on two 384-well plates?", 2, 384),
+        (Budget(plates=3), "Which MEK inhibitor lowers pERK in C32, on one 96-well plate?", 3, None),
+    ],
+)
+def test_plates_are_plates_and_not_wells(given: Budget, text: str, plates: int, size: int | None) -> None:
+    found = capped(given, read(text))
+    assert (found.plates, found.plate_size, found.wells) == (plates, size, 192)
+    most = Purse(found, LAB).allowance()
+    assert most.wells == {96: 60, 384: 192, None: 180}[size]  # inner wells, or the wells that the budget has anyway
+    assert f"{plates} plate" in " ".join(goal(text).assumptions) or given.plates
+
+
+def test_days_limit_and_money_is_said_not_to() -> None:
+    text = "Which MEK inhibitor lowers pERK in C32 within two weeks, under $1500?"
+    said = " ".join(goal(text).assumptions)
+    assert "allows 14 days" in said and "1500 US dollars are not a limit here" in said
+    assert capped(Budget(), read(text)).days == 14 and capped(Budget(days=2), read(text)).days == 2
 
 
 def test_a_campaign_keeps_the_limit_its_question_names(tmp_path: Path) -> None:

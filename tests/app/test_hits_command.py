@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from cytocrux.agents.llm.scripted import ScriptedServer, say, status
 from cytocrux.app.cli import app
 
 Run = Callable[..., Result]
@@ -118,3 +119,32 @@ def test_nothing_is_staked_while_no_direction_is_known(run: Run) -> None:
 
 def test_claims_without_a_threshold_are_refused(run: Run) -> None:
     assert run("--noise-sd", 0.2).exit_code == 2
+
+
+def test_a_finished_screen_through_the_lab_and_again(run: Run) -> None:
+    lines = [f"{g},{2.5 if g[0] == 'L' else 0.0}" for g in reversed(GENES)]
+    Path("oracle.csv").write_text("\n".join(["gene,score", *lines]) + "\n")
+    terms = ("--batch", 6, "--oracle", "oracle.csv", "--threshold", 2, "--noise-sd", 0.2, "--side", "up")
+    first = json.loads(run(*terms, "--rounds", 1, "--json").stdout)
+    assert first["found"] == [6] and first["claims"] == {"corroborated": 6}
+    again = json.loads(run(*terms, "--rounds", 3, "--json").stdout)
+    assert again["found"] == [6, 6, 0] and again["claims"] == {"corroborated": 12, "falsified": 6}
+    assert "goes on from the ledger" in run(*terms, "--rounds", 3).stdout
+    check = CliRunner().invoke(app, ["claims", "verify", "--json"])
+    assert json.loads(check.stdout)["ok"]
+
+
+def test_a_language_model_may_add_words_and_is_asked_once(run: Run) -> None:
+    with ScriptedServer([say(json.dumps({"concepts": ["glycolysis"]}))]) as server:
+        words = ("--batch", 24, "--llm", server.url, "--model", "m", "--json")
+        told = json.loads(run(*words).stdout)
+        assert "glycolysis" in told["concepts"] and "G" in {p["name"][0] for p in told["proposals"]}
+        again = json.loads(run(*words).stdout)
+        assert again["proposals"] == told["proposals"] and len(server.requests) == 1
+    assert run("--llm", "http://localhost:1").exit_code == 2
+
+
+def test_without_the_model_the_question_stands(run: Run) -> None:
+    with ScriptedServer([status(400)]) as server:
+        told = json.loads(run("--batch", 6, "--llm", server.url, "--model", "m", "--json").stdout)
+    assert {p["name"][0] for p in told["proposals"]} == {"L"}
