@@ -34,6 +34,14 @@ def dock(
     mmgbsa: Annotated[
         bool, typer.Option("--mmgbsa", help="Also one-frame MM-GBSA of it (minutes; needs AmberTools).")
     ] = False,
+    steered: Annotated[
+        bool,
+        typer.Option(
+            "--steered",
+            help="Also short dynamics of it: drift, and the work to leave (minutes to hours "
+            "on a processor; needs AmberTools).",
+        ),
+    ] = False,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write poses.sdf and poses.html here.")] = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
     as_json: Json = False,
@@ -55,13 +63,15 @@ def dock(
         best = _best_valid(docked, fine)
         strained = _strain(best) if strain and best is not None else None
         held = _held(protein, best) if mmgbsa and best is not None else None
+        left = _left(protein, best, seed) if steered and best is not None else None
     rows = [_row(i, docked, v, c) for i, (v, c) in enumerate(zip(fine, touched, strict=True))]
     docking.write_poses(docked, folder / "poses.sdf")
     (folder / "poses.html").write_text(page(docked, protein, _html(rows)), encoding="utf-8")
     if as_json:
         emit(
             {"ligand": docked.ligand, "heavy_atoms": docked.heavy_atoms, "note": docked.note, "poses": rows,
-             "strain_kcal_mol": strained, "mmgbsa": held, "provenance": docked.provenance,
+             "strain_kcal_mol": strained, "mmgbsa": held, "steered": left,
+             "provenance": docked.provenance,
              "receptor_notes": list(protein.notes),
              "files": [str(folder / "poses.sdf"), str(folder / "poses.html")]}
         )  # fmt: skip
@@ -77,6 +87,10 @@ def dock(
         say(f"Strain of the best valid pose: {strained:.1f} kcal/mol (GFN2-xTB, ALPB water).")
     if held is not None:
         say(f"MM-GBSA of it: {held['interaction']:.1f} kcal/mol ({held['note']}).")
+    if left is not None:
+        say(f"Let go, it drifts {left['drift']:.1f} A (sd {left['drift_sd']:.1f}); to leave by "
+            f"{left['provenance']['leave_A']} A takes {left['work']:.0f} kcal/mol (sd {left['work_sd']:.0f}, "
+            f"{len(left['repeats'])} repeats): {left['note']}.")  # fmt: skip
     say(f"Written: {folder / 'poses.sdf'}, {folder / 'poses.html'}")
 
 
@@ -138,6 +152,14 @@ def _held(receptor: Receptor, pose: Any) -> dict[str, Any]:
     from ...tools.molecules.mmgbsa import one_frame
 
     return asdict(one_frame(receptor, pose))
+
+
+def _left(receptor: Receptor, pose: Any, seed: int) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from ...tools.molecules.steered import leave_pose
+
+    return asdict(leave_pose(receptor, pose, seed=seed))
 
 
 def _html(rows: list[dict[str, Any]]) -> str:

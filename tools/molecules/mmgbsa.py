@@ -29,11 +29,11 @@ CUTOFF_NM, STEPS, LIMIT_S = 1.2, 60, 1800
 NOTE = "one minimised frame, no entropy: not a binding energy"
 LEAP = """source leaprc.protein.ff14SB
 source leaprc.gaff2
-set default PBRadii mbondi3
+set default PBRadii {radii}
 loadamberparams lig.frcmod
 LIG = loadmol2 lig.mol2
 REC = loadpdb rec.pdb
-COM = combine {REC LIG}
+COM = combine {{REC LIG}}
 saveamberparm LIG lig.prmtop lig.inpcrd
 saveamberparm REC rec.prmtop rec.inpcrd
 saveamberparm COM com.prmtop com.inpcrd
@@ -61,7 +61,7 @@ def one_frame(
     openmm = need("openmm", "physics")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        _parameters(receptor, posed, folder, tools, charges)
+        parameters(receptor, posed, folder, tools, charges)
         parts = {name: _part(folder, name) for name in ("com", "rec", "lig")}
         start = parts["com"][1].getPositions(asNumpy=True)
         frame = _minimised(openmm, parts["com"], start, steps, platform)
@@ -85,21 +85,43 @@ def amber() -> Path:
     return Path(given)
 
 
-def _parameters(receptor: Receptor, posed: Any, folder: Path, tools: Path, charges: Charges) -> None:
-    """GAFF2 types and charges of the ligand, then topologies of ligand, receptor and complex."""
+def parameters(
+    receptor: Receptor, posed: Any, folder: Path, tools: Path, charges: Charges, radii: str = "mbondi3"
+) -> None:
+    """GAFF2 types and charges of the ligand, then topologies of ligand, receptor and complex, into ``folder``.
+
+    radii: those of the solvent model, mbondi3 for GBn2, mbondi2 for OBC2.
+    """
     from rdkit import Chem
 
     mol = Chem.Mol(posed)
     with Chem.SDWriter(str(folder / "lig.sdf")) as writer:
         writer.write(mol)
     charge = str(Chem.GetFormalCharge(mol))
-    _run([tools / "antechamber", "-i", "lig.sdf", "-fi", "mdl", "-o", "lig.mol2", "-fo", "mol2", "-c", charges, "-nc",
-          charge, "-at", "gaff2", "-rn", "LIG", "-pf", "y", "-dr", "no"], folder, "lig.mol2")  # fmt: skip
-    _run([tools / "parmchk2", "-i", "lig.mol2", "-f", "mol2", "-o", "lig.frcmod", "-s", "gaff2"], folder, "lig.frcmod")
+    typed = [
+        "-i",
+        "lig.sdf",
+        "-fi",
+        "mdl",
+        "-o",
+        "lig.mol2",
+        "-fo",
+        "mol2",
+        "-c",
+        charges,
+        "-nc",
+        charge,
+        "-at",
+        "gaff2",
+    ]
+    run_amber([tools / "antechamber", *typed, "-rn", "LIG", "-pf", "y", "-dr", "no"], folder, "lig.mol2")
+    run_amber(
+        [tools / "parmchk2", "-i", "lig.mol2", "-f", "mol2", "-o", "lig.frcmod", "-s", "gaff2"], folder, "lig.frcmod"
+    )
     heavy = (line for line in receptor.pdb.read_text(encoding="utf-8").splitlines() if _heavy(line))
     (folder / "rec.pdb").write_text("\n".join(heavy) + "\nEND\n", encoding="utf-8")
-    (folder / "leap.in").write_text(LEAP, encoding="utf-8")
-    _run([tools / "tleap", "-f", "leap.in"], folder, "com.prmtop")
+    (folder / "leap.in").write_text(LEAP.format(radii=radii), encoding="utf-8")
+    run_amber([tools / "tleap", "-f", "leap.in"], folder, "com.prmtop")
 
 
 def _heavy(line: str) -> bool:
@@ -109,7 +131,7 @@ def _heavy(line: str) -> bool:
     return line.startswith(("ATOM", "HETATM")) and line[76:78].strip() not in ("H", "D")
 
 
-def _run(command: list[Any], folder: Path, wanted: str) -> None:
+def run_amber(command: list[Any], folder: Path, wanted: str) -> None:
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
