@@ -28,9 +28,27 @@ def of_compound(given: str, data: str = "gdsc", workspace: Path | None = None) -
     for what is neither.
     """
     name, smiles, rows = _resolve(given)
-    structure = _by_structure(name, smiles, rows) if rows else {"missing": _no_library()}
-    profile = _by_profile(name, data, workspace)
-    return {"compound": name or given, "smiles": smiles, "structure": structure, "profile": profile}
+    structure, shapes = _by_structure(name, smiles, rows) if rows else ({"missing": _no_library()}, {})
+    profile, acts = _by_profile(name, data, workspace, rows)
+    return {
+        "compound": name or given, "smiles": smiles, "structure": structure, "profile": profile,
+        "targets": _together({"structure": shapes, "profile": acts}),
+    }  # fmt: skip
+
+
+def _together(evidence: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """Targets by all evidence at hand, weighed as learned on compounds with known targets."""
+    from ..world_model.targets.combine import LEARNED
+
+    shares = LEARNED.shares(evidence)
+    if not shares:
+        return {"missing": "neither structure nor responses name a target"}
+    first = sorted(shares.items(), key=lambda kv: (-kv[1], kv[0]))[:MOST]
+    return {
+        "weights": dict(zip(LEARNED.kinds, LEARNED.values, strict=True)),
+        "ranked": [{"target": t, "share": s, **{k: votes.get(t, 0.0) for k, votes in evidence.items()}}
+                   for t, s in first],
+    }  # fmt: skip
 
 
 Rows = list[tuple[str, str, frozenset[str], frozenset[str]]]
@@ -68,52 +86,62 @@ def _no_library() -> str:
     return "no library of annotated drugs is here (tables of the Drug Repurposing Hub in CYTOCRUX_DATA_DIR/drugs)"
 
 
-def _by_structure(name: str, smiles: str, rows: Rows) -> dict[str, Any]:
+def _by_structure(name: str, smiles: str, rows: Rows) -> tuple[dict[str, Any], dict[str, float]]:
+    """What is told, and the votes for targets."""
     from ..world_model.compounds import facts_for
     from ..world_model.targets.ligands import Label, Library
 
     if not smiles:
-        return {"missing": f"no structure of {name} is known here; give its SMILES"}
+        return {"missing": f"no structure of {name} is known here; give its SMILES"}, {}
     library = Library.of(rows)
     without = (name, *facts_for(name).aliases) if name else ()
     told: dict[str, Any] = {}
     kinds: tuple[Label, ...] = ("mechanism", "target")
-    for kind in kinds:
-        ranked = library.rank(smiles, kind, without=without)[:MOST]
-        told[kind] = [{"label": r.label, "probability": r.probability, "because": r.because} for r in ranked]
+    found = {kind: library.rank(smiles, kind, without=without) for kind in kinds}
+    for kind, ranked in found.items():
+        told[kind] = [{"label": r.label, "probability": r.probability, "because": r.because} for r in ranked[:MOST]]
     best = told["mechanism"][0]["probability"] if told["mechanism"] else 0.0
     told["verdict"] = "some of the most alike agree" if best >= FAINT else "nothing alike enough is known"
-    return told
+    return told, {r.label: r.score for r in found["target"]}
 
 
-def _by_profile(name: str, data: str, workspace: Path | None) -> dict[str, Any]:
-    """Classes by likeness of residual sensitivity across lines; p against random sets, times the number of classes."""
+def _by_profile(name: str, data: str, workspace: Path | None, rows: Rows) -> tuple[dict[str, Any], dict[str, float]]:
+    """Classes by likeness of residual sensitivity across lines; p against random sets, times the number of classes.
+
+    Beside it the votes for targets.
+    """
     from ..world_model.compounds import facts_for
     from ..world_model.data.registry import entries, load
+    from ..world_model.targets.combine import nearest_vote
     from ..world_model.targets.profiles import alike, rank_classes, residual, response_table
 
     if not name:
-        return {"missing": "a structure without a name has no measured profile"}
+        return {"missing": "a structure without a name has no measured profile"}, {}
     known = entries()
     if data in known and known[data].available() in ("not here", "to be fetched"):
-        return {"missing": f"the data set {data} is not here"}
+        return {"missing": f"the data set {data} is not here"}, {}
     try:
         dataset = load(data, workspace=workspace)
         by_lower = {p.lower(): p for p in dataset.perturbations}
         drug = next((by_lower[w.lower()] for w in (name, *facts_for(name).aliases) if w.lower() in by_lower), name)
         table, block = response_table(dataset, drug)
         classes = {str(d): facts_for(str(d)).mechanism_class for d in table.columns}
-        ranked = rank_classes(alike(residual(table), drug), classes)
+        near = alike(residual(table), drug)
+        ranked = rank_classes(near, classes)
     except CytocruxError as error:
-        return {"missing": str(error)}
+        return {"missing": str(error)}, {}
+    annotated = {n.lower(): t for n, _, t, _ in rows}
+    targets = {d: frozenset(facts_for(d).targets) or annotated.get(d.lower(), frozenset()) for d in classes
+               if facts_for(d).name != facts_for(drug).name}  # fmt: skip
     first = ranked[0]
     better = first.p * len(ranked) <= LEVEL
-    return {
+    told = {
         "data": dataset.name, "block": block, "contexts": int(table[drug].notna().sum()),
         "classes": [{"label": c.name, "correlation": c.score, "p": c.p, "nearest": dict(c.nearest)}
                     for c in ranked[:MOST]],
         "verdict": f"{first.name} stands nearer than chance" if better else "no class stands nearer than chance",
     }  # fmt: skip
+    return told, nearest_vote({str(d): float(r) for d, r in near.items()}, targets)
 
 
 def of_signature(path: Path) -> dict[str, Any]:

@@ -29,6 +29,12 @@ def show_compound(given: str, data: str, workspace: Path | None = None, *, as_js
         near = [(c["label"], f"{c['correlation']:.2f}", f"{c['p']:.4f}",
                  ", ".join(f"{d} {v:.2f}" for d, v in c["nearest"].items())) for c in profile["classes"]]  # fmt: skip
         table(("Class", "Correlation", "p", "Nearest"), near, wide=("Nearest",))
+    together = told["targets"]
+    if not _missing("Targets", together):
+        say("Targets by both, weighed as learned on compounds with known targets; shares sum to one over all named:")
+        best = [(r["target"], f"{r['share']:.2f}", f"{r['structure']:.2f}", f"{r['profile']:.2f}")
+                for r in together["ranked"]]  # fmt: skip
+        table(("Target", "Share", "Structure", "Profile"), best)
 
 
 def show_signature(path: Path, *, as_json: bool) -> None:
