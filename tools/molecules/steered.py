@@ -7,8 +7,9 @@ doi:10.1016/0263-7855(94)80072-3, turned around: away from the pose, no directio
 complex: residues within ``POCKET`` of the ligand; those beyond ``MOVING`` are frozen, alpha carbons of the rest are
 tethered. ff14SB + GAFF2, implicit solvent OBC2 (Onufriev et al. 2004, doi:10.1002/prot.20033; a fifth of GBn2's time),
 Langevin at 300 K. Work is averaged over repeats with other seeds, its spread beside it. It holds the room that the
-ligand gains on leaving (kT ln r for each coordinate), and at this speed mostly friction: it is no affinity, no free energy, and compares poses of one ligand at best (compare: dynamic undocking,
-Ruiz-Carmona et al. 2017, doi:10.1038/nchem.2660).
+ligand gains on leaving (kT ln r for each coordinate), and at this speed mostly friction: it is no affinity, no free
+energy, and compares poses of one ligand at best (compare: dynamic undocking, Ruiz-Carmona et al. 2017,
+doi:10.1038/nchem.2660).
 """
 
 from __future__ import annotations
