@@ -42,12 +42,16 @@ def test_a_compound_is_placed_by_its_analogues_not_by_itself(run: Run, given: st
     assert {t["label"] for t in told["structure"]["target"]} >= {"HDAC1", "HDAC2"}
     assert "ITSELF" not in result.stdout
     assert "missing" in told["profile"]
+    together = told["targets"]["ranked"]
+    assert {t["target"] for t in together[:2]} == {"HDAC1", "HDAC2"} and together[0]["profile"] == 0.0
+    assert together[0]["share"] >= together[1]["share"] > 0 and told["targets"]["weights"]["structure"] > 0
 
 
 def test_without_a_library_the_reason_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CYTOCRUX_DATA_DIR")
     result = run("--compound", "Vorinostat", "--data", "rppa")
     assert result.exit_code == 0 and "Structure: not at hand" in result.stdout
+    assert "Targets: not at hand: neither structure nor responses name a target" in result.stdout
 
 
 @pytest.mark.parametrize(
