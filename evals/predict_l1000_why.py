@@ -29,7 +29,9 @@ def likeness(compounds: Sequence[str], features: dict[str, pd.DataFrame]) -> Arr
     """(n, n) shared over all targets, and ``STRUCTURE`` of shared over all structure bits."""
     from ..world_model.chemistry import tanimoto
 
-    bits = [features[name].reindex(list(compounds)).fillna(0.0).to_numpy(np.float64) for name in ("targets", "structure")]
+    bits = [
+        features[name].reindex(list(compounds)).fillna(0.0).to_numpy(np.float64) for name in ("targets", "structure")
+    ]
     return tanimoto(bits[0], bits[0]) + STRUCTURE * tanimoto(bits[1], bits[1])
 
 

@@ -19,6 +19,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "panel": ("panel",),
     "falsify": ("falsify", "falsify_real", "ledger_bench"),
     "predict": ("predict",),
+    "neural": ("predict_neural",),
     "explain": ("explain",),
     "peers": ("predict_peers",),
     "discover": ("discover",),

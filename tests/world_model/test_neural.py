@@ -13,6 +13,7 @@ from cytocrux.world_model.cell import VirtualCell
 from cytocrux.world_model.data.conditions import ConditionTable
 from cytocrux.world_model.neural.engine import NeuralEngine
 from cytocrux.world_model.neural.gate import stacked
+from cytocrux.world_model.rows import tidy
 
 
 def planted(signal: float, seed: int = 0, n_drugs: int = 12) -> ConditionTable:
@@ -109,3 +110,15 @@ def test_the_ensemble_learns_what_a_product_kernel_cannot_and_is_deterministic()
     assert np.corrcoef(mean[fresh, 0], y[fresh, 0])[0, 1] > 0.7
     assert (between >= 0).all() and (within > 0).all()
     assert np.array_equal(mean, twin.predict(x)[0])
+
+
+def test_only_the_ways_asked_for_are_tried_and_forced_nets_speak_alone(taught: VirtualCell) -> None:
+    assert isinstance(taught.engine, NeuralEngine)
+    process, way = taught.engine.process, "new perturbation"
+    assert set(NeuralEngine.fit(process, [way]).gates) == {way}
+    forced = NeuralEngine.forced(process, [way])
+    asked = tidy(pd.DataFrame({"context": ["L1"], "perturbation": ["unseen"], "dose": [1.0], "time_h": [24.0]}))
+    told = forced.answer(asked, None)
+    assert told.base[0].endswith("nets 1.00") and not np.allclose(told.mean, process.answer(asked, None).mean)
+    other = asked.assign(context="elsewhere", perturbation="D3")
+    assert np.array_equal(forced.answer(other, None).mean, process.answer(other, None).mean)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -37,25 +37,27 @@ class NeuralEngine:
     nets: dict[str, Ensemble]
 
     @classmethod
-    def fit(cls, process: ConditionCell) -> NeuralEngine:
-        """Train, hold out, and open the gates that earn it (seed and device are those of ``process``)."""
-        from .nets import Ensemble
+    def fit(cls, process: ConditionCell, ways: Collection[str] = tuple(NOVELTY)) -> NeuralEngine:
+        """Train, hold out, and open the gates that earn it (seed and device are those of ``process``).
 
+        ways: of being new (keys of ``NOVELTY``) that are tried; the others are left to the process.
+        """
         gates, nets = {}, {}
         if LEAST_ROWS <= len(process.rows) <= MOST_ROWS:
-            for novelty, columns in NOVELTY.items():
-                folds = process.folds(novelty, columns)[:FOLDS_TRIED]
+            for novelty in ways:
+                folds = process.folds(novelty, NOVELTY[novelty])[:FOLDS_TRIED]
                 if len(folds) < LEAST_FOLDS:
                     continue
                 gates[novelty] = _gate(process, novelty, folds)
                 if gates[novelty].open:
-                    x = inputs(process.rows.conditions, process.priors)
-                    left = process.rows.delta - _base(process, novelty, process.train_bases)
-                    groups = _groups(process, columns)
-                    nets[novelty] = Ensemble.fit(
-                        x, left, process.noise, groups, seed=process.seed, device=process.device
-                    )
+                    nets[novelty] = _trained(process, novelty)
         return cls(process, gates, nets)
+
+    @classmethod
+    def forced(cls, process: ConditionCell, ways: Collection[str]) -> NeuralEngine:
+        """The nets alone for these ways of being new, whether or not they earn it: for comparison."""
+        gates = {novelty: Gate(1.0, float("nan"), float("nan"), 1.0, 0) for novelty in ways}
+        return cls(process, gates, {novelty: _trained(process, novelty) for novelty in ways})
 
     @property
     def noise_factor(self) -> float:
@@ -118,6 +120,16 @@ def _groups(process: ConditionCell, columns: tuple[str, ...]) -> list[Codes]:
     for i, key in enumerate(cell_keys(process.rows.conditions, *columns)):
         found.setdefault(key, []).append(i)
     return [np.array(rows, dtype=np.intp) for rows in found.values()]
+
+
+def _trained(process: ConditionCell, novelty: str) -> Ensemble:
+    """Nets on what the base leaves of all training rows."""
+    from .nets import Ensemble
+
+    x = inputs(process.rows.conditions, process.priors)
+    left = process.rows.delta - _base(process, novelty, process.train_bases)
+    groups = _groups(process, NOVELTY[novelty])
+    return Ensemble.fit(x, left, process.noise, groups, seed=process.seed, device=process.device)
 
 
 def _gate(process: ConditionCell, novelty: str, folds: Sequence[Codes]) -> Gate:
