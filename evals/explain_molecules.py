@@ -104,7 +104,7 @@ def score_rank(folder: Path) -> list[Result]:
     from ..world_model.errors import BadInput
 
     protein, ligands, affinity = series(folder)
-    told, lost = [], 0
+    told, as_given, lost = [], [], 0
     with tempfile.TemporaryDirectory() as place:
         receptor = prepare.receptor(protein, Path(place))
         for ligand in ligands:
@@ -113,17 +113,19 @@ def score_rank(folder: Path) -> list[Result]:
                 lost += 1
                 continue
             try:
-                score = docking.score_in_place(receptor, ligand, minimise=True)
+                given, relaxed = docking.scores_in_place(receptor, ligand)
             except BadInput:
                 lost += 1
                 continue
-            told.append((affinity[name], score, ligand.GetNumHeavyAtoms()))
+            told.append((affinity[name], relaxed, ligand.GetNumHeavyAtoms()))
+            as_given.append((affinity[name], given, ligand.GetNumHeavyAtoms()))
     ranking = judge(*zip(*told, strict=True))
+    unrelaxed = judge(*zip(*as_given, strict=True))
     low, high = ranking.difference
     return [
         Result(
             name=f"score_rank_{folder.name}", value=ranking.by_score, n=ranking.n, unit="Spearman",
-            baselines={"heavy atoms": ranking.by_size},
+            baselines={"heavy atoms": ranking.by_size, "pose not relaxed": unrelaxed.by_score},
             bar="abstains where counting atoms ranks as well",
             note=f"difference 90% {low:.2f} to {high:.2f}; {lost} ligands left out; "
             + (f"abstains: {ranking.abstains}" if ranking.abstains else "may rank"),

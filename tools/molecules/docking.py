@@ -80,13 +80,16 @@ def dock(
     return Docked(name, scores, _poses(written), ligand.GetNumHeavyAtoms(), provenance)
 
 
-def score_in_place(receptor: Receptor, posed: Any, *, minimise: bool = False) -> float:
-    """Vina score of a given pose (RDKit with hydrogens and coordinates); ``minimise``: after a local relaxation."""
+def scores_in_place(receptor: Receptor, posed: Any) -> tuple[float, float]:
+    """Vina scores of a given pose (RDKit with hydrogens and coordinates): as it is, and after a local relaxation.
+
+    The relaxed one depends on where the grid lies by some hundredths, which is as much as close analogues differ.
+    """
     engine = _engine(receptor, 0, 1)
     engine.set_ligand_from_string(_pdbqt(posed))
     box = Box.around(posed, 8.0)
     engine.compute_vina_maps(center=list(box.centre), box_size=list(box.size))
-    return float(engine.optimize()[0] if minimise else engine.score()[0])
+    return float(engine.score()[0]), float(engine.optimize()[0])
 
 
 def rmsd(docked: Any, reference: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
