@@ -24,8 +24,11 @@ class Answer:
 @dataclass(frozen=True)
 class Trust:
     """Measured on held-out training conditions: factor on the residual, factors on the sd ((r,), or (1,) for all), and
-    the squared error that is left as a share of the train mean's on the same entries."""
+    the squared error that is left as a share of the train mean's on the same entries. share, usual: how far the sd
+    follows the predicted response (amplitude.py)."""
 
     shrink: float
     widen: Array
     error: float
+    share: float = 0.0
+    usual: float = 1.0

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from .amplitude import amplitude, factor
 from .answer import AND, Answer, Trust
 from .base import BASES, CELL, Bases, BaseSums, BaseValues, Mask, Query
 from .measured import own_signal, with_own
@@ -298,14 +299,23 @@ class ConditionCell:
             left = self.rows.delta - self.train_bases[name].mean
             seen = np.isfinite(left).any(axis=0)  # never held out: it may err by as much as changes are large
             unit = np.where(seen, spread(left), spread(self.rows.delta))
-            return base, widen * unit, np.zeros(len(conditions))
+            return base, self._followed(trusts, novelty, base) * widen * unit, np.zeros(len(conditions))
         dtype = torch.float32 if single else real(self.device)
         residual, (process, weights) = self.residuals[name], self._ready(name, dtype)
         told = process.at(features(conditions, priors, self.device).to(dtype), weights)
         offered, var = (part.cpu().numpy().astype(np.float64, copy=False) for part in told)
         near = 1.0 - np.clip(var.mean(axis=1) / residual.process.prior, 0.0, 1.0)
-        sd = widen * np.sqrt(var) * residual.unit
-        return base + shrink[:, None] * offered * residual.unit, sd, near
+        mean = base + shrink[:, None] * offered * residual.unit
+        sd = self._followed(trusts, novelty, mean) * widen * np.sqrt(var) * residual.unit
+        return mean, sd, near
+
+    def _followed(self, trusts: list[Trust], novelty: Codes, mean: Array) -> Array:
+        """(n, 1) factor on the sd of each condition for how large its predicted change is."""
+        a, unit = np.ones(len(mean)), spread(self.rows.delta)
+        for way in np.unique(novelty):
+            at = novelty == way
+            a[at] = factor(amplitude(mean[at], unit), trusts[way].usual, trusts[way].share)
+        return a[:, None]
 
     def reference(self, conditions: pd.DataFrame) -> tuple[Array, Array]:
         """Mean and sd (n, r) of each condition over the training contexts; NaN with fewer than three."""

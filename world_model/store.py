@@ -22,7 +22,7 @@ from .priors import ContextEncoder, Priors
 from .residual import Kept
 from .rows import NUMBERS, TEXT, Array, Rows
 
-FORMAT, ARRAYS = "cytocrux-cell-3", "arrays.safetensors"
+FORMAT, ARRAYS = "cytocrux-cell-4", "arrays.safetensors"
 Arrays = dict[str, Any]
 Engine = ConditionCell | NeuralEngine | PanelEngine
 
@@ -142,7 +142,7 @@ def _conditions_out(engine: ConditionCell, arrays: Arrays) -> dict[str, Any]:
         "described": described,
         "tables": {n: _frame_out(t, f"table/{n}", arrays) for n, t in engine.priors.tables.items()},
         "parameters": {base: sorted(engine.parameters[base]) for base in engine.residuals},
-        "trust": [[*key, t.shrink, t.error] for key, t in engine.trust.items()],
+        "trust": [[*key, t.shrink, t.error, t.share, t.usual] for key, t in engine.trust.items()],
     }
 
 
@@ -161,7 +161,7 @@ def _conditions_in(note: dict[str, Any], arrays: Arrays, rows: Rows, seed: int, 
         for base, names in note["parameters"].items()
     }
     kept = {b: _kept_in(arrays, f"residual/{b}/") for b in parameters}
-    trust = {(n, b): Trust(shrink, arrays[f"widen/{n}/{b}"], error) for n, b, shrink, error in note["trust"]}
+    trust = {(n, b): Trust(shrink, arrays[f"widen/{n}/{b}"], *numbers) for n, b, shrink, *numbers in note["trust"]}
     return ConditionCell.restore(rows, priors, parameters, kept, trust, seed=seed, device=device)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .amplitude import amplitude, factor, learned_share
 from .answer import Trust
 from .base import BASES, Bases
 from .coding import Coder
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .residual import Residual
 
 LEAST_LEVELS = 4  # doses, to measure what is said beyond the last one
-Held = tuple[Array, Array, Array]  # wanted, offered, sd of the held rows of one fold
+Held = tuple[Array, Array, Array, Array]  # base, wanted, offered, sd of the held rows of one fold
 
 
 def grouped_folds(keys: Codes, wanted: Codes, most: int, seed: int) -> list[Codes]:
@@ -68,7 +69,8 @@ def measure(
             left = rows.delta - base.mean
             wanted = left[held]
             if name not in residuals:
-                told[name].append((wanted, np.zeros_like(wanted), np.broadcast_to(spread(left[mask]), wanted.shape)))
+                flat = np.broadcast_to(spread(left[mask]), wanted.shape)
+                told[name].append((base.mean[held], wanted, np.zeros_like(wanted), flat))
                 continue
             residual = residuals[name]
             place = np.full(len(rows), -1, dtype=np.intp)
@@ -80,7 +82,7 @@ def measure(
             kept = residual.index[mask[residual.index]]
             unit = signal_unit(left[kept], noise[kept]) * half_width(len(kept)) / half_width(len(residual.index))
             offered[here], sd[here] = mean * residual.unit, np.sqrt(var) * unit
-            told[name].append((wanted, offered, sd))
+            told[name].append((base.mean[held], wanted, offered, sd))
     return _trusts(rows, noise[np.concatenate(folds)], residuals, told)
 
 
@@ -88,15 +90,19 @@ def _trusts(
     rows: Rows, noise: Array, residuals: Mapping[str, Residual], told: dict[str, list[Held]]
 ) -> dict[str, Trust]:
     weight, found = np.sqrt(readout_weights(rows)), {}
-    plain = np.concatenate([wanted for wanted, _, _ in told["train mean"]])
+    plain = np.concatenate([wanted for _, wanted, _, _ in told["train mean"]])
     for name in BASES:
-        wanted, offered, sd = (np.concatenate(parts) for parts in zip(*told[name], strict=True))
+        base, wanted, offered, sd = (np.concatenate(parts) for parts in zip(*told[name], strict=True))
         shrink = shrinkage(wanted * weight, offered * weight)
         error = wanted - shrink * offered
         both = np.isfinite(error) & np.isfinite(plain)
         if both.any():
             power = float(np.sum((plain * weight)[both] ** 2))
             share = float(np.sum((error * weight)[both] ** 2)) / max(power, 1e-12)
-            factor = residuals[name].process.noise_factor if name in residuals else 1.0
-            found[name] = Trust(shrink, widenings(error, sd, np.sqrt(noise_worth(rows, factor) * noise)), share)
+            worth = noise_worth(rows, residuals[name].process.noise_factor if name in residuals else 1.0)
+            measured = np.sqrt(worth * noise)
+            a = amplitude(base + shrink * offered, spread(rows.delta))
+            follow, usual = learned_share(error, sd, measured, a)
+            wide = widenings(error, factor(a, usual, follow)[:, None] * sd, measured)
+            found[name] = Trust(shrink, wide, share, follow, usual)
     return found
