@@ -9,7 +9,9 @@ S_k: cosine similarity under one feature table (zero where a compound is not in 
 two. The weights maximise the marginal likelihood (Rasmussen and Williams 2006, section 5.4), once for levels and once
 for profiles, each score counting by its variance; each score then has the penalty with the least error where every
 compound is left out with all its screens, in closed form: e_g = [(K^-1)_gg]^-1 (K^-1 y)_g (ibid. 5.12, for groups).
-The same left-out errors say how wide the intervals must be.
+The same left-out errors say how wide the intervals must be, and with which two weights the process and the mean own
+profile of the other compounds of the mechanism class, shrunk by n / (n + 1), are best added: a class is a sharper
+group than any cosine, and the process smooths it away.
 """
 
 from __future__ import annotations
@@ -94,7 +96,8 @@ class Process:
 @dataclass(frozen=True)
 class NewDrugs:
     """tables: name -> unit rows by compound. levels: (T,); left: (T, c) leading left singular vectors of the own
-    profiles, shares: (c,) of their variance; line_var: (n,) variance of own profiles in each training line."""
+    profiles, shares: (c,) of their variance; line_var: (n,) variance of own profiles in each training line; blend: (2,)
+    weights of the process and of the class."""
 
     tasks: tuple[tuple[str, str], ...]
     tables: dict[str, pd.DataFrame]
@@ -104,12 +107,15 @@ class NewDrugs:
     left: Array
     shares: Array
     line_var: Array
+    classes: dict[str, str]
+    blend: Array
     widen: float
 
     @classmethod
     def fit(
-        cls, tasks: Tasks, tables: Mapping[str, pd.DataFrame], readings: Array, completed: Array
-    ) -> NewDrugs | None:
+        cls, tasks: Tasks, tables: Mapping[str, pd.DataFrame], readings: Array, completed: Array,
+        classes: Mapping[str, str] | None = None,
+    ) -> NewDrugs | None:  # fmt: skip
         """readings: (n, T), NaN = not measured; completed: the same without gaps. None for too few compounds known.
 
         tables: as ``similarity_tables`` makes them.
@@ -131,7 +137,10 @@ class NewDrugs:
         shape, told, var = Process.learn(parts, left, groups)
         total = float((own**2).sum())
         shares, line_var = size**2 / total, (own**2).mean(axis=0)
-        cell = cls(tuple(tasks), units, level, shape, levels, left, shares, line_var, 1.0)
+        kinds = dict(classes or {})
+        class_of = np.stack([mates(name, screen, tasks, kinds) for name, screen in tasks])
+        told, blend = _with_class(told, left, size, class_of)
+        cell = cls(tuple(tasks), units, level, shape, levels, left, shares, line_var, kinds, blend, 1.0)
         share = (var * len(tasks)) @ shares + 1 - shares.sum()  # left singular vectors have variance 1 / T
         error = readings.T - (levels - offset + level_told[:, 0])[:, None] - common - (told * size) @ right
         sd = np.sqrt(level_var + share[:, None] * line_var)
@@ -152,6 +161,9 @@ class NewDrugs:
         level_var = float(self.level.variance(row)[0])
         row = self.profile.weights @ parts
         own = (row @ self.profile.dual) @ self.left.T  # (T,) on the own profiles
+        class_of = mates(name, screen, self.tasks, self.classes)
+        if class_of.any():
+            own = self.blend[0] * own + self.blend[1] * class_of
         weights = own - own @ self.mean_of + here / here.sum()
         share = self.profile.variance(row) * len(self.tasks) @ self.shares + 1 - self.shares.sum()
         return Mix(level, weights, level_var, float(share), known)
@@ -164,6 +176,31 @@ class NewDrugs:
         """sd of one reading of the new compound in a training line (None: in any line)."""
         line_var = float(self.line_var.mean() if line is None else self.line_var[line])
         return self.widen * float(np.sqrt(mix.level_var + mix.profile_var * line_var))
+
+
+def mates(name: str, screen: str, tasks: Tasks, classes: Mapping[str, str]) -> Array:
+    """(T,) weights of the n other compounds of its class, half in another screen; they add up to n / (n + 1)."""
+    kind = classes.get(name)
+    same = [i for i, (other, _) in enumerate(tasks) if kind and other != name and classes.get(other) == kind]
+    out = np.zeros(len(tasks))
+    if same:
+        out[same] = [1.0 if tasks[i][1] == screen else 0.5 for i in same]
+        n = len({tasks[i][0] for i in same})
+        out *= n / (n + 1) / out.sum()
+    return out
+
+
+def _with_class(told: Array, left: Array, size: Array, class_of: Array) -> tuple[Array, Array]:
+    """Left-out scores (T, c) of process and class together, and their two weights: least squares, none negative."""
+    from scipy.optimize import nnls
+
+    has = class_of.sum(axis=1) > 0
+    if not has.any():
+        return told, np.array([1.0, 0.0])
+    by_class = class_of @ left
+    offered = np.stack([(v[has] * size).ravel() for v in (told, by_class)], axis=1)
+    blend, _ = nnls(offered, (left[has] * size).ravel())
+    return np.where(has[:, None], blend[0] * told + blend[1] * by_class, told), np.asarray(blend)
 
 
 def unit(table: pd.DataFrame) -> pd.DataFrame:

@@ -83,6 +83,7 @@ class _Asked:
     def __init__(self, cell: PanelCell, lines: Mapping[str, tuple[Array, Array]]) -> None:
         self.cell, self.lines, self.noise = cell, lines, cell.noise_under()
         self.mixes: dict[tuple[str, str], Mix | None] = {}
+        self.completed: dict[str, Array] = {}
 
     def mix(self, name: str, batch: str) -> Mix | None:
         if (name, batch) not in self.mixes:
@@ -95,7 +96,9 @@ class _Asked:
         if task is None and (mix := self.mix(name, batch)) is not None:
             base = "similar compounds by " + ", ".join(mix.known)
             strange = f"{name} is like no compound that was measured" if mix.in_domain < STRANGE else ""
-            return (*cell.of_mix(mix, line, z, z_sd), mix.in_domain, base, strange)
+            if line not in self.completed:
+                self.completed[line] = cell.completed(line, z)
+            return (*cell.of_mix(mix, line, self.completed[line], z_sd), mix.in_domain, base, strange)
         tasks = [task] if task is not None else cell.class_tasks(name)
         if not tasks:
             reason = f"{name} was not measured in enough lines; its class is unknown"

@@ -197,21 +197,23 @@ class PanelCell:
     def line(self, name: str, context: Context | None) -> tuple[Array, Array]:
         """z mean and sd (T,) of every task in one line: regression, then what its measured drugs add."""
         genes, values = self._features_of(name, context)
-        model = self.regression(genes)
-        known: dict[int, float] = {}
+        model, known = self.regression(genes), self._known(name)
         if name in self.lines:
-            row = self.lines.index(name)
-            told = model.left_out[row]
-            known = {int(t): float(self.z[row, t]) for t in np.flatnonzero(np.isfinite(self.z[row]))}
+            told = model.left_out[self.lines.index(name)]
         else:
             told = np.zeros(len(self.tasks))
             for weight, view_name, view in zip(model.weights, model.names, model.views, strict=True):
                 told = told + weight * view.predict(values[view_name])[0]
-        known |= {task: float(np.mean(z)) for task, z in self.more.get(name, {}).items()}
         at = np.array(sorted(known), dtype=np.intp)
         reading = np.array([known[t] for t in sorted(known)])
         mean, var = model.residuals.given(at, reading - told[at], self.noise_under(model))
         return told + mean, model.widen * np.sqrt(var)
+
+    def _known(self, line: str) -> dict[int, float]:
+        """Task -> the line's z reading, a later one before an earlier."""
+        row = self.z[self.lines.index(line)] if line in self.lines else np.zeros(0)
+        known = {int(t): float(row[t]) for t in np.flatnonzero(np.isfinite(row))}
+        return known | {task: float(np.mean(z)) for task, z in self.more.get(line, {}).items()}
 
     def task_of(self, perturbation: str, batch: str) -> int | None:
         """The column of a perturbation: the batch asked for, else the one with most lines."""
@@ -280,14 +282,20 @@ class PanelCell:
         if "new drugs" not in self._cache:
             gaps = np.where(np.isfinite(self.z), self.z, self.regression().left_out)
             readings, completed = (self.centre + self.spread * z for z in (self.z, gaps))
-            self._cache["new drugs"] = NewDrugs.fit(self.tasks, self.compounds, readings, completed)
+            self._cache["new drugs"] = NewDrugs.fit(self.tasks, self.compounds, readings, completed, self.classes)
         found: NewDrugs | None = self._cache["new drugs"]
         return found
+
+    def completed(self, line: str, z: Array) -> Array:
+        """(T,) the line's readings, and ``z`` where it has none: what the mixes were learned on."""
+        known, out = self._known(line), z.copy()
+        out[list(known)] = list(known.values())
+        return out
 
     def of_mix(self, mix: Mix, line: str, z: Array, z_sd: Array) -> tuple[float, float, float]:
         """Mean, epistemic and aleatoric sd of the new compound's reading in a line whose tasks read z +- z_sd (T,).
 
-        A line never measured adds its own error, that of the tasks taken as fully dependent.
+        z: as ``completed`` gives it. A line never measured adds its own error: its tasks taken as fully dependent.
         """
         drugs = self.new_drugs()
         assert drugs is not None  # there is no mix without

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from cytocrux.evals.predict_drugs import per_line, plain_methods, split, without_levels
-from cytocrux.evals.predict_gdsc import general_part
+from cytocrux.evals.predict_gdsc import general_part, read_twice
 from cytocrux.evals.predict_l1000 import mean_pearson, neighbours
 
 NAN = float("nan")
@@ -73,3 +75,12 @@ def test_neighbours_of_a_compound_pull_the_mean_towards_them() -> None:
     np.testing.assert_allclose(told["target neighbours"][0], 0.5 * mean + 0.5 * truth[0])
     np.testing.assert_allclose(told["structure neighbours"][0], mean)  # nothing known of its structure
     assert mean_pearson(truth, truth) == pytest.approx(1) and mean_pearson(np.ones((1, 50)), truth[:1]) == 0
+
+
+@pytest.mark.kit
+def test_compounds_read_twice_agree_less_than_perfectly_and_better_than_chance(kit: Path) -> None:
+    from cytocrux.world_model.data.gdsc import load_gdsc
+
+    found = read_twice(load_gdsc(kit / "gdsc", kit))
+    assert len(found) == 12  # nine listed under two numbers, three under two spellings
+    assert all(0.4 < r < 0.95 for r in found)

@@ -14,7 +14,7 @@ from cytocrux.world_model.chemistry import compound_features, scaffold, tanimoto
 from cytocrux.world_model.compounds import CompoundFacts
 from cytocrux.world_model.data.conditions import ConditionTable
 from cytocrux.world_model.errors import BadInput
-from cytocrux.world_model.newdrug import COMPONENTS, NewDrugs, left_out
+from cytocrux.world_model.newdrug import COMPONENTS, NewDrugs, left_out, mates
 
 Array = NDArray[np.float64]
 LINES, CLASSES, EACH = 60, 8, 6
@@ -91,6 +91,29 @@ def test_shuffled_features_teach_nothing_about_profiles(screen: Screen) -> None:
     truth = screen.truth.loc[screen.new].to_numpy()
     told, truth = told - told.mean(axis=0), truth - truth.mean(axis=0)  # what all share is known without features
     assert abs(np.corrcoef(told.ravel(), truth.ravel())[0, 1]) < 0.3
+
+
+def test_the_class_speaks_where_the_tables_know_nothing_of_it_and_shuffled_classes_do_not(screen: Screen) -> None:
+    truth = screen.truth.loc[screen.new].to_numpy()
+    true = {name: name[:6] for name in screen.truth.index}
+    wrong = dict(zip(true, np.random.default_rng(4).permutation(list(true.values())).tolist(), strict=True))
+    found = []
+    for classes in (true, wrong):
+        cell = VirtualCell.fit(
+            screen.table, compound_classes=classes, perturbation_features={"noise": screen.noise}
+        )  # fmt: skip
+        told = cell.predict(screen.ask(*screen.new)).mean.reshape(CLASSES, LINES)
+        off = [v - v.mean(axis=0) - v.mean(axis=1, keepdims=True) for v in (told, truth)]
+        found.append(np.corrcoef(off[0].ravel(), off[1].ravel())[0, 1])
+    assert found[0] > 0.8 and abs(found[1]) < 0.3
+
+
+def test_class_mates_of_both_screens_are_weighed_by_hand() -> None:
+    tasks = [("a", "1"), ("a", "2"), ("b", "1"), ("b", "2"), ("c", "2"), ("d", "1")]
+    classes = {"a": "k", "b": "k", "c": "k", "new": "k", "d": "other"}
+    np.testing.assert_allclose(mates("new", "2", tasks, classes), np.array([0.5, 1, 0.5, 1, 1, 0]) / 4 * 3 / 4)
+    np.testing.assert_allclose(mates("a", "1", tasks, classes), np.array([0, 0, 1, 0.5, 0.5, 0]) / 2 * 2 / 3)
+    assert not mates("d", "1", tasks, classes).any() and not mates("nobody", "1", tasks, classes).any()
 
 
 def test_a_compound_that_no_table_knows_abstains_and_one_known_in_part_says_by_what(
