@@ -95,14 +95,15 @@ def _figures(
             by_level = dict(found)
             ours = by_level.pop("cell")
             most = [float(np.sqrt(s)) if score is pearson else s for s in shared[: len(ours)]]
-            by_level["split-half ceiling"] = most
-            told_by = zip(doses, ours, most, strict=True)
-            level = ", ".join(f"{d:g} uM {v:.3f} (ceiling {c:.3f})" for d, v, c in told_by)
+            by_level = {"split-half ceiling": most, **by_level}
             good = bool(np.mean(ours) >= bar)
-            note = f"mean over the levels: {level}"
+            note = "mean over the levels"
             results.append(
                 figure(name + "_by_level", ours, unit="", bar=text, passed=good, baselines=by_level, note=note)
             )
+            for i, dose in enumerate(doses):
+                rivals = {method: [values[i]] for method, values in by_level.items()}
+                results.append(figure(f"{name}_{dose:g}_uM", [ours[i]], unit="", baselines=rivals))
             truth = np.concatenate(measured)
             found = {name: [score(np.concatenate(ps), truth)] for name, ps in told.items()}
         ours = found.pop("cell")
