@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .choosing import name_of
+from .choosing import denies, name_of
 
 if TYPE_CHECKING:
     from ..knowledge.status import ClaimState
@@ -159,10 +159,13 @@ def _kind_of_source(part: str) -> str:
 
 
 def _first_each(states: Sequence[ClaimState]) -> list[ClaimState]:
-    """For each perturbation and readout the corroborated claim at the lowest dose, then the earliest time."""
-    best: dict[tuple[str, str], ClaimState] = {}
-    for state in sorted(states, key=_dose_time):
-        best.setdefault((name_of(state.claim), state.claim.readout.variable), state)
+    """For each perturbation and readout the corroborated claim at the lowest dose, then the earliest time; after these,
+    that there is no effect, at the highest dose and the latest time that it was shown for."""
+    best: dict[tuple[str, str, bool], ClaimState] = {}
+    there = [s for s in states if not denies(s.claim)]
+    absent = [s for s in states if denies(s.claim)]
+    for state in (*sorted(there, key=_dose_time), *sorted(absent, key=_dose_time, reverse=True)):
+        best.setdefault((name_of(state.claim), state.claim.readout.variable, denies(state.claim)), state)
     return list(best.values())
 
 

@@ -131,13 +131,14 @@ def believed(stake: Stake, at_least: float = BET_ON) -> bool:
 
 def value_boldness(stakes: Sequence[Stake]) -> list[Stake]:
     """A lower dose or an earlier time that suffices says more: value 1 (highest, latest) to 3 (lowest, earliest). That
-    there is no effect says more at a higher dose and later, and a quarter as much."""
+    there is no effect says more at a higher dose and later, and a quarter as much; what narrows a refuted claim
+    says where that one's truth ends: one more."""
     doses = sorted({d for s in stakes for d in [_dose(s)] if d is not None})
     times = sorted({t for s in stakes for t in [_time(s)] if t is not None})
     valued = []
     for stake in stakes:
         ranks = [_rank(doses, _dose(stake)), _rank(times, _time(stake))]
-        value = 0.25 * (3.0 - sum(ranks)) if denies(stake.claim) else 1.0 + sum(ranks)
+        value = 0.25 * (3.0 - sum(ranks)) if denies(stake.claim) else 1.0 + sum(ranks) + bool(stake.claim.revises)
         valued.append(replace(stake, claim=stake.claim.model_copy(update={"value": value})))
     return valued
 
