@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 from cytocrux.evals.explain_network import BAR, contradicted, notes, run
-from cytocrux.world_model.mechanism.signalling import CHECKS, FACTS, edges_of, embedded, families
+from cytocrux.world_model.mechanism.signalling import CHECKS, FACTS, edges_of, embedded
 from cytocrux.world_model.mechanism.support import count, published, standing
 from cytocrux.world_model.network import Edge
 
@@ -35,7 +34,7 @@ def test_every_edge_has_a_citation_in_form_and_says_how_it_was_checked() -> None
     assert all(re.fullmatch(r"[1-9]\d{6,7}", number) for number in numbers)
     assert all(re.fullmatch(r"10\.\d{4}/\S+", r["doi"]) for r in known.values() if r["doi"])
     assert {r["found"] for r in known.values()} == {"citation", "paper", "memory"}
-    assert not any(e["pmid"] for e in EDGES if e["checked"] == "memory")
+    assert not any(e["pmid"] for e in EDGES if e["checked"] != "abstract")  # a number is given for what was read only
 
 
 def test_every_node_is_named_as_one() -> None:
@@ -90,21 +89,3 @@ def test_a_network_with_every_sign_wrong_is_found_out(kit: Path) -> None:
     wrong = [e.model_copy(update={"sign": -e.sign}) for e in embedded().edges]
     found = count(wrong, *published())
     assert found["opposite"] > 400 and found["same"] < 40
-
-
-@pytest.mark.kit
-def test_every_pubmed_number_stands_in_the_table_it_is_said_to_be_from(kit: Path) -> None:
-    priors, family = kit / "priors", families()
-    theirs: dict[tuple[str, str], set[str]] = defaultdict(set)
-    with (priors / "omnipath_signor_pkn_annotation.tsv").open() as stream:
-        names = {row[0]: row[1] for row in csv.reader(stream, delimiter="\t")}
-    with (priors / "omnipath_signor_pkn.tsv").open() as stream:
-        pairs = [(names.get(r[0], ""), names.get(r[1], ""), r[6]) for r in csv.reader(stream, delimiter="\t")]
-    with (priors / "collectri_human.csv").open() as stream:
-        pairs += [(r["source"], r["target"], r["PMID"]) for r in csv.DictReader(stream)]
-    for source, target, references in pairs:
-        theirs[family.get(source, source), family.get(target, target)] |= set(re.findall(r"\d{7,8}", references))
-    said = [e for e in EDGES if e["pmid"] and e["checked"] != "abstract"]
-    assert len(said) > 400
-    wrong = [e for e in said if e["pmid"] not in theirs[e["source"].split(":")[0], e["target"].split(":")[0]]]
-    assert wrong == []

@@ -82,8 +82,8 @@ CHECKS: Mapping[str, str] = {
 
 
 def cited(row: Mapping[str, str]) -> str:
-    """An edge's reference as it is shown: with how it was checked, the PubMed number the checking table gives for the
-    pair, and what speaks for the sign where published tables have the other one."""
+    """An edge's reference as it is shown: with how it was checked, a PubMed number where the row has one, and what
+    speaks for the sign where published tables have the other one."""
     said = CHECKS.get(row["checked"], row["checked"])
     number = f", PMID {row['pmid']}" if row.get("pmid") else ""
     disputed = f"; published tables have the other sign: {row['note']}" if row.get("note") else ""
