@@ -4,6 +4,9 @@ Split: a fifth of the compounds with a known structure, by whole Bemis-Murcko sc
 shares a scaffold with them leaves the training too, in both screens. Two scores of each line over the unseen compounds
 that were measured in it: Pearson of the readings, and the same once each compound's mean over all lines (measured and
 predicted) is taken off, which leaves what is the line's own. A predictor that says the same of all compounds scores 0.
+
+That the mechanism class speaks beside the process, and the line's own readings instead of smoothed ones, was chosen on
+seeds 100-104: without levels .368 before, .393 after, higher on each.
 """
 
 from __future__ import annotations
