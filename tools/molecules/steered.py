@@ -10,9 +10,9 @@ Langevin at 300 K. Work is averaged over repeats with other seeds, its spread be
 ligand gains on leaving (kT ln r for each coordinate), and at this speed mostly friction: it is no affinity, no free
 energy (compare: dynamic undocking, Ruiz-Carmona et al. 2017, doi:10.1038/nchem.2660).
 
-Measured once (tyk2, lig_ejm_31, three repeats, 6 ps of pulling, 4 ps free): a docked pose 0.3 A from the reference takes
-20 (sd 6) kcal/mol to leave and drifts 0.38 (0.05) A; one 7.2 A away takes 22 (2) and drifts 0.75 (0.09). The work does
-not tell them apart; the drift may.
+Measured once (tyk2, lig_ejm_31, three repeats, 6 ps of pulling, 4 ps free): a docked pose 0.3 A from the reference
+takes 20 (sd 6) kcal/mol to leave and drifts 0.38 (0.05) A; one 7.2 A away takes 22 (2) and drifts 0.75 (0.09). The work
+does not tell them apart; the drift may.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ class Weights:
 
 # learned on 271 GDSC drugs (structure, response profile) and 51 compounds of an A375 plate (signature):
 # figures gdsc_target_top5 and l1000_target_top5 of ``cytocrux eval explain`` learn them anew, held-out compound apart
-LEARNED = Weights(("structure", "profile", "signature"), (1.56, 0.99, 0.07))
+LEARNED = Weights(("structure", "profile", "signature"), (1.56, 0.99, 0.12))
 
 
 def _rows(evidence: Mapping[str, Votes], kinds: Sequence[str]) -> tuple[list[str], Array]:
