@@ -64,18 +64,17 @@ def targets(score: Numbers, hit: Numbers, *, label_share: float = LABEL_SHARE) -
     """(n,) what the surrogate learns: label_share x hit + (1 - label_share) x min(size / threshold, 2) / 2.
 
     size: the score in the direction of the hits seen so far, or its absolute value where hits lie on both sides;
-    threshold: the smallest size among these hits (without a hit, the largest size seen).
+    threshold: the smallest size among these hits. Without a hit nobody knows on which side they lie: zeros, so that the
+    next batch goes where nothing was measured instead of after the largest scores of either side.
     """
-    if not len(score):
-        return np.zeros(0)
+    if not hit.any():
+        return np.zeros(len(score))
     size = np.abs(score)
-    hits = score[hit > 0]
-    if len(hits):
-        up = float((hits > 0).mean())
-        if up < ONE_SIDED:
-            size = np.maximum(-score, 0.0)
-        elif up > 1.0 - ONE_SIDED:
-            size = np.maximum(score, 0.0)
+    up = float((score[hit > 0] > 0).mean())
+    if up < ONE_SIDED:
+        size = np.maximum(-score, 0.0)
+    elif up > 1.0 - ONE_SIDED:
+        size = np.maximum(score, 0.0)
     sized = size[(hit > 0) & (size > 0)]
     threshold = max(float(sized.min()) if len(sized) else float(size.max()), 1e-12)
     return np.asarray(label_share * hit + (1.0 - label_share) * np.minimum(size / threshold, CAP) / CAP)
