@@ -106,7 +106,8 @@ def race(
     spent = rounds = 0
     course: list[tuple[int, int]] = []
     while (target is None or _settled(pool) < target) and (budget is None or spent < budget):
-        sigma = noise_now(pool, bank) if feedback != "none" else [c.prediction.noise_sd for c in pool]
+        learns = feedback != "none" and any(c.prediction.variance == "pooled" for c in pool)
+        sigma = noise_now(pool, bank) if learns else [c.prediction.noise_sd for c in pool]
         options = _options(pool, source, bank, belief, sigma, policy.sizes, controls, stopping)
         if not options:
             break
