@@ -139,7 +139,7 @@ class Session:
     def builtin(self) -> BuiltinMind:
         from .hypotheses.leads import Leads
 
-        return BuiltinMind(Leads(self))
+        return BuiltinMind(Leads(self.cell, self.states))
 
     @cached_property
     def mind(self) -> Mind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ...world_model.mechanism.signalling import embedded
@@ -13,21 +14,22 @@ from .state import State
 
 if TYPE_CHECKING:
     from ...knowledge.claims import Claim
+    from ...knowledge.status import ClaimState
+    from ...world_model.cell import VirtualCell
     from ..minds.protocol import Briefing
-    from ..session import Session
 
 
 class Leads:
     """The sources' turns under the session's cell and the ledger's claims: no more than the briefing wants, nothing
     that a claim says already, near-duplicates merged, mechanism classes in turn."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    def __init__(self, cell: Callable[[], VirtualCell], states: Callable[[], Mapping[str, ClaimState]]) -> None:
+        self._cell, self._states = cell, states
         self._last: tuple[tuple[object, ...], list[Hypothesis]] | None = None
 
     def __call__(self, goal: Goal, briefing: Briefing) -> list[Hypothesis]:
         """Computed anew only when the cell, the goal or the claims have changed."""
-        cell, states = self.session.cell(), self.session.states()
+        cell, states = self._cell(), self._states()
         here = {c for c, s in states.items() if s.claim.contrast.arms[0].context == goal.context.name}
         stand = tuple(s.claim for s in states.values() if s.status == "corroborated")
         key = (cell.version, goal, tuple(c.id for c in stand), frozenset(here))
