@@ -16,6 +16,7 @@ from .acquire import EPower, Option
 from .batches import Look, choose_batch, items_of
 from .staking import Stake
 
+LEAST_WELLS = 2  # of every arm, where the variance is not known
 DRAWS = 128  # of the expected growth of each claim's look
 WORTH_TESTING = 0.05  # expected growth of log10 e below which wells teach next to nothing
 LOOKS = (2, 3, 4, 6, 8)  # treated wells per arm a look may take
@@ -102,6 +103,8 @@ def _look(
         whole = {r.arm.key(): r.n + taken.get(r.arm.key(), 0) for r in requests}
         if max(e_power(s.claim, s.prediction, whole).prob_settled for s in group) >= SETTLES:
             break
+    if best and len(arms) > 1 and any(r.n + taken.get(r.arm.key(), 0) < LEAST_WELLS for r in best):
+        return None  # one well of an arm says nothing of its spread: the t form would borrow the other arm's
     return best
 
 

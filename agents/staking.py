@@ -158,10 +158,10 @@ class Staker:
     ) -> Prediction:
         return Prediction(
             claim_id=claim.id,
-            theory=theory,
+            theory=Belief(mean=plain(theory.mean), sd=plain(theory.sd)),
             sceptic=sceptic,
             variance=variance,
-            noise_sd=noise,
+            noise_sd=plain(noise),
             alpha=ALPHA,
             max_wells=MAX_WELLS,
             model_version=self.cell.version,
@@ -280,6 +280,12 @@ def denied(arm: Arm, readout: Readout, h: Hypothesis, size: Zone) -> str:
     what = " + ".join(p.label() for p in arm.perturbations)
     where = arm.context + ("" if arm.time_h is None else f" at {arm.time_h:g} h")
     return f"{what} does not {more} {readout.variable} in {where} by {size.delta:g} ({readout.unit}) against control."
+
+
+def plain(value: float) -> float:
+    """Six significant digits: what is registered, and every hash and seed drawn from it, must not hang on how many
+    threads or which processor added the numbers up."""
+    return float(f"{value:.6g}")
 
 
 def odds(theory: Belief, sign: int, size: Zone) -> float:

@@ -10,6 +10,7 @@ from cytocrux.agents.budget import Budget
 from cytocrux.agents.choosing import denies
 from cytocrux.agents.hypotheses.leads import line_of
 from cytocrux.agents.spec import CampaignSpec
+from cytocrux.agents.staking import plain
 from cytocrux.knowledge.claims import Claim, Design, Prediction
 from cytocrux.knowledge.ledger import Ledger
 
@@ -27,6 +28,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Claim], li
         events = list(ledger.events())
     claims = [Claim.model_validate(e.payload["claim"]) for e in events if e.kind == "claim_proposed"]
     tests = [Prediction.model_validate(e.payload["prediction"]) for e in events if e.kind == "prediction_registered"]
+    # no digit that another number of threads could change, or the simulated lab would deal other noise
+    assert all(v == plain(v) for p in tests for v in (p.theory.mean, p.theory.sd, p.noise_sd))
     of = {p.id: p.claim_id for p in tests}
     designs = [Design.model_validate(e.payload["design"]) for e in events if e.kind == "experiment_proposed"]
     answer = next(e.payload for e in events if e.kind == "answer")
