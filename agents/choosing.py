@@ -184,7 +184,7 @@ def load(raw: dict[str, Any]) -> Bundle:
 
 def _panel(session: Session, stakes: Sequence[Stake], states: dict[str, ClaimState]) -> list[Stake]:
     """Stakes for the free places of the panel: those not yet held by a claim that still stands."""
-    from .panel import BEST_QUARTER, UNKNOWN, Candidate, choose_panel
+    from .panel import UNKNOWN, Candidate, choose_panel
 
     mine = [states[c] for c in session.my_claims()]
     standing = [c for c in mine if c.status not in ("falsified", "conflict", "undermined")]
@@ -193,7 +193,6 @@ def _panel(session: Session, stakes: Sequence[Stake], states: dict[str, ClaimSta
         return []
     by_name = {name_of(s.claim): s for s in stakes}
     tried = {name_of(c.claim) for c in mine}
-    learned = session.staker().chances([s for s in by_name.values() if s.claim.contrast.populations], BEST_QUARTER)
     candidates = [
         Candidate(
             name=name,
@@ -201,7 +200,6 @@ def _panel(session: Session, stakes: Sequence[Stake], states: dict[str, ClaimSta
             z_mean=s.prediction.theory.mean,
             z_sd=s.prediction.theory.sd,
             noise=s.prediction.noise_sd if s.claim.contrast.populations else 0.0,
-            chance=learned.get(s.claim.id),
             abstain=s.abstained,
         )
         for name, s in by_name.items()

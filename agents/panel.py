@@ -1,8 +1,8 @@
 """Which compounds to put on the panel: likely to work in this line, sure of it, and different in mechanism.
 
 The score of a compound is the probability that a reading puts this line among the quarter most sensitive to it:
-P(z <= -0.67), z standardised over lines. The cell says it where it has learned it (``VirtualCell.chance_below``);
-elsewhere it follows from the normal belief, its variance that of the belief and of one reading.
+P(z <= -0.67), z standardised over lines: from the normal belief, its variance that of the belief and of one reading,
+unless a candidate brings a chance of its own (``VirtualCell.chance_below``; evals/panel.py compares the two).
 Taking the highest scores greedily, with at most ``per_class`` of one mechanism class, maximises the expected number of
 hits under that rule: exchanges find nothing better.
 """

@@ -72,19 +72,6 @@ class Staker:
                 stakes.append(stake)
         return stakes
 
-    def chances(self, stakes: Sequence[Stake], z: float) -> dict[str, float]:
-        """Claim id -> the cell's chance that a reading of the claim's first arm lies at or below ``z``."""
-        arms = [s.claim.contrast.arms[0] for s in stakes]
-        if not arms:
-            return {}
-        told = self.cell.chance_below(conditions_of(arms), z, context=self._features(self.study.goal))
-        column = {name: i for i, name in enumerate(self.cell.readouts)}
-        return {
-            s.claim.id: float(row[column[s.claim.readout.variable]])
-            for s, row in zip(stakes, told, strict=True)
-            if np.isfinite(row[column[s.claim.readout.variable]])
-        }
-
     def _features(self, goal: Goal) -> Context | None:
         return goal.context if goal.context.expression or goal.context.mutations else None
 

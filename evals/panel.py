@@ -2,12 +2,13 @@
 
 Each held-out line plays the patient: the cell knows its expression, none of its responses. A hit is a compound to
 which this line is among the quarter most sensitive lines, measured z <= -0.67 of LN_IC50 over the training lines of
-the same screen. All panels follow the same class rule and choose among the compounds measured in the line. The
-earlier rule ranked by the normal belief alone, P(z <= -0.67) under its mean and sd; ours asks the cell for the chance
-it has learned. That rule was chosen on the lines in neither group, from the 241st of the seeded order on, where it
-gains .016 (standard error .005; 646 lines; windows of one to three sd .013 to .018, a wider one .007, a logistic fit
-per drug on whole readings .006, a regression of the hits themselves -.004). 40 lines cannot show that: the paired sd
-is .13, so they would have to gain .04. So it is also measured on the first 240.
+the same screen. All panels follow the same class rule and choose among the compounds measured in the line.
+
+Ours ranks by the normal belief, P(z <= -0.67) under its mean and sd. Beside it stands the chance of a hit that the cell
+learns around the threshold itself (``VirtualCell.chance_below``). From the 241st line of the seeded order on it finds
+.016 more hits (standard error .005; 646 lines), but hits that are less strong: readings there are cut at one sd from
+the threshold, and compounds to which a line is extremely sensitive lose their lead. Strong responses are what wells can
+settle, so it is reported and not used. 40 lines show no gain under .04 (paired sd .13): both are also measured on 240.
 
 Selectivity: a lymphoma line's panel in that line, minus the same panel's hit rate over the lines that are no blood
 cells. The kit names no tissues; blood cells are told by CD45 (PTPRC) and CD53, which other cells do not express.
@@ -48,8 +49,8 @@ LYMPHOMA = (
 class Rates:
     """Hit rates of one line's panels; random is the mean over many random panels.
 
-    earlier: ranked by the normal belief. cell_elsewhere, drug_mean_elsewhere: the same panels' hit rates over the
-    training lines that are no blood cells.
+    learned: ranked by the learned chance. z, learned_z: mean measured z of the two panels. cell_elsewhere,
+    drug_mean_elsewhere: the same panels' hit rates over the training lines that are no blood cells.
     """
 
     line: str
@@ -59,7 +60,9 @@ class Rates:
     compounds: tuple[str, ...]
     cell_elsewhere: float = math.nan
     drug_mean_elsewhere: float = math.nan
-    earlier: float = math.nan
+    learned: float = math.nan
+    z: float = math.nan
+    learned_z: float = math.nan
 
 
 def run(*, fast: bool = False, data_dir: Path | None = None, seed: int = 0) -> list[Result]:
@@ -72,13 +75,13 @@ def run(*, fast: bool = False, data_dir: Path | None = None, seed: int = 0) -> l
     rng = np.random.default_rng(seed)
     order = [eligible[i] for i in rng.permutation(len(eligible))]
     rates = hit_rates(table, features, classes, order[: 10 if fast else LINES], folds=2 if fast else 5, seed=seed)
-    results = [*_figures("", rates, seed), _gain("", rates, seed)]
+    results = [*_figures("", rates, seed), _learned("", rates, seed)]
     if not fast:
         rates = hit_rates(table, features, classes, order[:MANY], folds=5, seed=seed)
-        results += [*_figures(f"_{MANY}", rates, seed), _gain(f"_{MANY}", rates, seed)]
+        results += [*_figures(f"_{MANY}", rates, seed), _learned(f"_{MANY}", rates, seed)]
         lymphoma = [line for line in LYMPHOMA if line in eligible]
         rates = hit_rates(table, features, classes, lymphoma, folds=5, seed=seed)
-        results += [*_figures("_lymphoma", rates, seed), _selectivity(rates, seed)]
+        results += [*_figures("_lymphoma", rates, seed), _learned("_lymphoma", rates, seed), _selectivity(rates, seed)]
     return results
 
 
@@ -184,6 +187,7 @@ def _rates(
     at = np.array([rows[n] for n in names])
     kinds = [classes[n] for n in names]
     hit = dict(zip(names, truth[at] <= BEST_QUARTER, strict=True))
+    z = dict(zip(names, truth[at], strict=True))
 
     def panel(score: Array, sd: Array | None = None, learned: Array | None = None) -> tuple[str, ...]:
         sd = np.full(len(names), 1000.0) if sd is None else sd
@@ -202,10 +206,11 @@ def _rates(
 
     rng = np.random.default_rng([seed, len(line), *line.encode()])
     chance = [rate(panel(rng.permutation(len(names)).astype(np.float64))) for _ in range(RANDOM_PANELS)]
-    ours, earlier = panel(z_mean[at], z_sd[at], learned[at]), panel(z_mean[at], z_sd[at])
+    ours, other = panel(z_mean[at], z_sd[at]), panel(z_mean[at], z_sd[at], learned[at])
     plain = panel(potency[at])
+    strength = [float(np.mean([z[n] for n in chosen])) for chosen in (ours, other)]
     return Rates(
-        line, rate(ours), rate(plain), float(np.mean(chance)), ours, abroad(ours), abroad(plain), rate(earlier)
+        line, rate(ours), rate(plain), float(np.mean(chance)), ours, abroad(ours), abroad(plain), rate(other), *strength
     )
 
 
@@ -244,20 +249,22 @@ def _figures(suffix: str, rates: Sequence[Rates], seed: int) -> list[Result]:
     ]
 
 
-def _gain(suffix: str, rates: Sequence[Rates], seed: int) -> Result:
-    """Our panel's hit rate minus that of the earlier rule on the same lines, from the same fitted cells."""
-    gain = [r.cell - r.earlier for r in rates]
-    value, low, high = interval(gain, seed)
+def _learned(suffix: str, rates: Sequence[Rates], seed: int) -> Result:
+    """Hit rate of the panels ranked by the learned chance, beside ours on the same lines, and how strong both are."""
+    _, low, high = interval([r.learned - r.cell for r in rates], seed)
+    _, weaker, weakest = interval([r.learned_z - r.z for r in rates], seed)
     return Result(
-        name=f"panel_hit_rate{suffix}_gain",
-        value=value,
-        sd=float(np.std(gain, ddof=1) / np.sqrt(len(rates))),
+        name=f"panel_hit_rate{suffix}_by_learned_chance",
+        value=float(np.mean([r.learned for r in rates])),
+        sd=float(np.std([r.learned for r in rates], ddof=1) / np.sqrt(len(rates))),
         n=len(rates),
-        unit="difference of shares",
-        baselines={"earlier rule's hit rate": float(np.mean([r.earlier for r in rates]))},
-        bar="95% interval above 0",
-        passed=low > 0,
-        note=f"95% paired bootstrap interval over lines {low:.3f} to {high:.3f}",
+        unit="share of panel",
+        baselines={
+            "ours": float(np.mean([r.cell for r in rates])),
+            "mean measured z, ours": float(np.mean([r.z for r in rates])),
+            "mean measured z, learned": float(np.mean([r.learned_z for r in rates])),
+        },
+        note=f"95% paired intervals over lines: hit rate {low:+.3f} to {high:+.3f}, z {weaker:+.2f} to {weakest:+.2f}",
     )
 
 
