@@ -6,13 +6,13 @@ What was revealed is in the ledger; this object keeps no state of its own, so a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...knowledge.claims import Approval, Design
 from ...world_model.errors import NotAllowed
 from ...world_model.vocabulary import Arm, content_hash
 from .protocol import Capabilities, Problem, RawResult, RunState, Well
-from .records import approved, revealed, runnable, submitted, wells_hash
+from .records import approved, event_of, result, revealed, runnable, submitted
 
 if TYPE_CHECKING:
     from ...knowledge.ledger import Ledger
@@ -72,15 +72,7 @@ class PoolLab:
             raise NotAllowed(f"Run {run_id} has revealed nothing", cure="submit its design first")
         names = [str(well).removeprefix(f"{self._campaign}/") for well in reveal["wells"]]
         wells = [self._well(n, key) for n, key in zip(names, reveal["arms"], strict=True) if n in self._scores]
-        if wells_hash(wells) != reveal["data_hash"]:
-            raise NotAllowed(
-                f"The screen changed since run {run_id}",
-                why="its readings no longer match the hash in the ledger",
-                cure="restore the file of that run, or take a new workspace",
-            )
-        return RawResult(
-            run_id=run_id, design_hash=reveal["design_hash"], wells=tuple(wells), data_hash=reveal["data_hash"]
-        )
+        return result(run_id, reveal, wells, "screen")
 
     def _well(self, name: str, arm_key: str) -> Well:
         return Well(id=self._well_id(name), arm_key=arm_key, block="", values={SCORE: self._scores[name]})
@@ -92,11 +84,8 @@ class PoolLab:
         events = self._ledger.events(kind="wells_revealed", campaign=self._campaign)
         return frozenset(w for e in events for w in e.payload["wells"])
 
-    def _reveal_of(self, run_id: str) -> dict | None:  # type: ignore[type-arg]
-        for event in self._ledger.events(kind="wells_revealed", campaign=self._campaign):
-            if event.payload["run_id"] == run_id:
-                return dict(event.payload)
-        return None
+    def _reveal_of(self, run_id: str) -> dict[str, Any] | None:
+        return event_of(self._ledger, self._campaign, "wells_revealed", run_id)
 
 
 def _member(arm: Arm) -> str:

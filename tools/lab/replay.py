@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ...world_model.data.arms import arm_rows
 from ...world_model.errors import NotAllowed
 from ...world_model.vocabulary import Arm, content_hash
 from .protocol import Capabilities, Problem, RawResult, RunState, Well
-from .records import approved, revealed, runnable, submitted, wells_hash
+from .records import approved, event_of, result, revealed, runnable, submitted
 
 if TYPE_CHECKING:
     from ...knowledge.ledger import Ledger
@@ -86,21 +86,10 @@ class ReplayLab:
             raise NotAllowed(f"Run {run_id} has revealed nothing", cure="submit its design first")
         row_of = {name: i for i, name in enumerate(self._wells.obs_names)}
         wells = [self._well(row_of[i], key) for i, key in zip(reveal["wells"], reveal["arms"], strict=True)]
-        if wells_hash(wells) != reveal["data_hash"]:
-            raise NotAllowed(
-                f"The data set changed since run {run_id}",
-                why="its wells no longer match the hash in the ledger",
-                cure="restore the data set of that run, or start a new campaign",
-            )
-        return RawResult(
-            run_id=run_id, design_hash=reveal["design_hash"], wells=tuple(wells), data_hash=reveal["data_hash"]
-        )
+        return result(run_id, reveal, wells, "data set")
 
-    def _reveal_of(self, run_id: str) -> dict | None:  # type: ignore[type-arg]
-        for event in self._ledger.events(kind="wells_revealed", campaign=self._campaign):
-            if event.payload["run_id"] == run_id:
-                return dict(event.payload)
-        return None
+    def _reveal_of(self, run_id: str) -> dict[str, Any] | None:
+        return event_of(self._ledger, self._campaign, "wells_revealed", run_id)
 
     def _revealed(self) -> frozenset[str]:
         """Wells any campaign of this ledger has seen: none of them is ever fresh again."""

@@ -18,7 +18,7 @@ from ...world_model.kinetic import LONGEST_H
 from ...world_model.vocabulary import Arm, content_hash
 from .plates import lay_out
 from .protocol import Capabilities, Problem, RawResult, RunState, Well
-from .records import approved, revealed, runnable, submitted, wells_hash
+from .records import approved, result, revealed, runnable, submitted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,15 +88,7 @@ class SimulatedLab:
         if reveal is None or submitted is None:
             raise NotAllowed(f"Run {run_id} has revealed nothing", cure="submit its design first")
         wells = self._measured(run_id, Design.model_validate(submitted["design"]))
-        if wells_hash(wells) != reveal["data_hash"]:
-            raise NotAllowed(
-                f"The simulated cell changed since run {run_id}",
-                why="its wells no longer match the hash in the ledger",
-                cure="take the version of that run, or start a new campaign",
-            )
-        return RawResult(
-            run_id=run_id, design_hash=reveal["design_hash"], wells=tuple(wells), data_hash=reveal["data_hash"]
-        )
+        return result(run_id, reveal, wells, "simulated cell")
 
     def runs(self) -> list[str]:
         """Every run of this data set's cell in the ledger, of any campaign, in order."""
