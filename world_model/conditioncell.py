@@ -104,6 +104,11 @@ class ConditionCell:
         return self.bases.sums(self.rows.delta)
 
     @cached_property
+    def unit(self) -> Array:
+        """(r,) how much each readout changes in the training rows."""
+        return spread(self.rows.delta)
+
+    @cached_property
     def train_bases(self) -> dict[str, BaseValues]:
         return self.sums.values(self.bases.own)
 
@@ -298,7 +303,7 @@ class ConditionCell:
         if name not in self.residuals:
             left = self.rows.delta - self.train_bases[name].mean
             seen = np.isfinite(left).any(axis=0)  # never held out: it may err by as much as changes are large
-            unit = np.where(seen, spread(left), spread(self.rows.delta))
+            unit = np.where(seen, spread(left), self.unit)
             return base, self._followed(trusts, novelty, base) * widen * unit, np.zeros(len(conditions))
         dtype = torch.float32 if single else real(self.device)
         residual, (process, weights) = self.residuals[name], self._ready(name, dtype)
@@ -311,11 +316,11 @@ class ConditionCell:
 
     def _followed(self, trusts: list[Trust], novelty: Codes, mean: Array) -> Array:
         """(n, 1) factor on the sd of each condition for how large its predicted change is."""
-        a, unit = np.ones(len(mean)), spread(self.rows.delta)
+        out = np.ones(len(mean))
         for way in np.unique(novelty):
             at = novelty == way
-            a[at] = factor(amplitude(mean[at], unit), trusts[way].usual, trusts[way].share)
-        return a[:, None]
+            out[at] = factor(amplitude(mean[at], self.unit), trusts[way].usual, trusts[way].share)
+        return out[:, None]
 
     def reference(self, conditions: pd.DataFrame) -> tuple[Array, Array]:
         """Mean and sd (n, r) of each condition over the training contexts; NaN with fewer than three."""
