@@ -226,11 +226,6 @@ class ConditionCell:
 
     # --- answering ---
 
-    def novelty(self, conditions: pd.DataFrame) -> list[str]:
-        """In which way each condition is new to the training data (a key of ``NOVELTY``)."""
-        names = list(NOVELTY)
-        return [names[i] for i in self.ways(self.bases.query(conditions), conditions)]
-
     def ways(self, query: Query, conditions: pd.DataFrame) -> Codes:
         """(n,) place in ``NOVELTY`` of the first way that fits."""
         single = np.array([len(parts(p)) <= 1 for p in conditions["perturbation"]])

@@ -69,7 +69,7 @@ def widenings(error: Array, epistemic: Array, measurement: Array, level: float =
     extra = np.nan_to_num(np.broadcast_to(measurement, error.shape)) ** 2
     with np.errstate(invalid="ignore", divide="ignore"):
         needed = np.sqrt(np.maximum((error / z) ** 2 - extra, 0.0)) / epistemic
-    out[many] = np.clip(_quantiles(np.where(use, needed, np.nan)[:, many], level), *WIDEN)
+    out[many] = np.clip(np.nanquantile(np.where(use, needed, np.nan)[:, many], level, axis=0), *WIDEN)
     return out
 
 
@@ -91,18 +91,8 @@ def noise_worth(rows: Rows, factor: float) -> Array:
     stated = factor * np.where(seen, noise, 0.0).sum(axis=0) / n
     shown = np.full(len(n), np.inf)
     many = np.flatnonzero(n >= LEAST)
-    shown[many] = (_quantiles(np.abs(rows.delta - mean)[:, many], LEVEL) / Z90) ** 2
+    shown[many] = (np.nanquantile(np.abs(rows.delta - mean)[:, many], LEVEL, axis=0) / Z90) ** 2
     return np.asarray(factor * np.minimum(1.0, shown / np.maximum(stated, 1e-300)))
-
-
-def _quantiles(values: Array, level: float) -> Array:
-    """(r,) quantile down every column (linear between order statistics), NaN left out; every column has some."""
-    ordered = np.sort(values, axis=0)  # NaN last
-    place = level * (np.isfinite(values).sum(axis=0) - 1)
-    low = np.floor(place).astype(np.intp)
-    at = np.arange(values.shape[1])
-    first, second = ordered[low, at], ordered[np.ceil(place).astype(np.intp), at]
-    return np.asarray(first + (place - low) * (second - first))
 
 
 def _normal_quantile(q: float) -> float:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cytocrux.world_model.base import BaseModel, Bases
 from cytocrux.world_model.cell import VirtualCell, arm_conditions
-from cytocrux.world_model.conditioncell import ConditionCell
+from cytocrux.world_model.conditioncell import NOVELTY, ConditionCell
 from cytocrux.world_model.data.conditions import ConditionTable
 from cytocrux.world_model.errors import BadInput, Corrupt, DataUnavailable, UnknownName
 from cytocrux.world_model.gp import Process
@@ -63,6 +63,11 @@ def dose_response(lines: int = 5, seed: int = 0, noise: float = 0.1) -> tuple[pd
     return pd.DataFrame(rows), clean, clean + noise / 2 * rng.normal(size=clean.shape)
 
 
+def ways(cell: VirtualCell, asked: pd.DataFrame) -> list[str]:
+    """In which way each condition is new, in words."""
+    return [list(NOVELTY)[i] for i in cell.engine.ways(cell.engine.bases.query(asked), asked)]
+
+
 @pytest.fixture(scope="module")
 def fitted() -> tuple[VirtualCell, pd.DataFrame, Array, Array]:
     """A cell fitted on four of five lines; the fifth is held out."""
@@ -88,7 +93,7 @@ def test_a_held_out_dose_and_time_are_interpolated() -> None:
     held = ((conditions["perturbation"] == "raf2") & (conditions["time_h"] == 8.0)).to_numpy()
     cell = VirtualCell.fit(make_table(conditions[~held], noisy[~held], 0.1), compound_classes=CLASSES)
     assert isinstance(cell.engine, ConditionCell)
-    assert set(cell.engine.novelty(tidy(conditions[held]))) == {"new time"}
+    assert set(ways(cell, tidy(conditions[held]))) == {"new time"}
     told = cell.predict(conditions[held])
     wrong = np.sqrt(np.mean((told.mean - clean[held]) ** 2))
     assert wrong < 0.25 * clean[held].std()
@@ -291,8 +296,8 @@ def test_a_lower_dose_than_any_is_told_apart_and_fades() -> None:
     cell = VirtualCell.fit(make_table(train, delta, 0.1), compound_classes=CLASSES)
     assert isinstance(cell.engine, ConditionCell)
     told = cell.predict(conditions[lowest])
-    assert set(cell.engine.novelty(tidy(conditions[lowest]))) == {"new lower dose"}
-    assert set(cell.engine.novelty(tidy(conditions[lowest].assign(dose=1000.0)))) == {"new higher dose"}
+    assert set(ways(cell, tidy(conditions[lowest]))) == {"new lower dose"}
+    assert set(ways(cell, tidy(conditions[lowest].assign(dose=1000.0)))) == {"new higher dose"}
     # the next dose's change, taken as it is, would err by far more
     next_one = clean[(conditions["dose"] == 0.1).to_numpy()]
     assert np.mean((told.mean - clean[lowest]) ** 2) < 0.5 * np.mean((next_one - clean[lowest]) ** 2)
