@@ -55,7 +55,8 @@ def hits(
 
     Without an oracle: proposes the next batch as a CSV with the reasons; fill in score and hit, give it back with
     --measured (all rounds in one file), repeat. With an oracle: replays all rounds and draws the curves; with its
-    --threshold and --noise-sd too, through the lab: registered claims, approval, ledger, and the same again resumes.
+    --threshold and --noise-sd too, through the lab: claims are registered, the policy "replay" approves (only readings
+    that exist already are revealed), the ledger keeps all of it, and the same again resumes.
     """
     from ...agents.hits.campaign import HitCampaign
     from ...agents.hits.files import read_measured, read_pool, write_batch
