@@ -183,13 +183,13 @@ def strain_by_ani() -> Finding:
 
 
 def amber_tools() -> Finding:
-    """AmberTools, for one-frame MM-GBSA only."""
+    """AmberTools, for one-frame MM-GBSA and dynamics only."""
     from ..tools.molecules import mmgbsa
 
     try:
         folder = mmgbsa.amber()
     except CytocruxError as error:
-        return Finding("AmberTools", "note", f"{error.why}; needed for dock --mmgbsa only", error.cure)
+        return Finding("AmberTools", "note", f"{error.why}; needed for dock --mmgbsa and --steered only", error.cure)
     return Finding("AmberTools", "ok", f"in {folder}")
 
 

@@ -48,14 +48,20 @@ def run(*, fast: bool = False, data_dir: Path | None = None) -> list[Result]:
     return found
 
 
+def known_mean(wells: list[float]) -> float | None:
+    """None where one of them is NaN: a pool that cannot give so many verdicts has no number of wells."""
+    mean = float(np.mean(wells))
+    return mean if np.isfinite(mean) else None
+
+
 def larger(size: int, pools: list[tuple[int, Pool]]) -> Result:
     """Ours against uniform on pools of another size: the more claims an arm's wells speak to, the fewer they need."""
     wells: dict[str, list[float]] = {}
     for seed, pool in pools:
         for policy in (EPower(), *given.uniforms(pool)):
             wells.setdefault(policy.name, []).append(_one(pool.fresh(), policy, seed).wells)
-        wells.setdefault(ORACLE, []).append(float(oracle(pool, TARGET) or 0))
-    means: dict[str, float | None] = {n: float(np.mean(w)) for n, w in wells.items()}
+        wells.setdefault(ORACLE, []).append(float(oracle(pool, TARGET) or np.nan))
+    means = {n: known_mean(w) for n, w in wells.items()}
     ours = np.array(wells[OURS])
     best = min(float(np.mean(w)) for n, w in wells.items() if n.startswith("uniform"))
     held = float(np.mean([len(p.candidates) for _, p in pools]))
@@ -82,7 +88,7 @@ def measure(name: str, pools: list[tuple[int, Pool]], *, fast: bool) -> list[Res
         hows: tuple[Feedback, ...] = ("permuted", "none")
         for how in hows:
             traces.setdefault(f"{OURS}, {how} feedback", []).append(_one(pool.fresh(), EPower(), seed, how))
-    return _figures(name, traces, unused, float(np.mean(least)))
+    return _figures(name, traces, unused, known_mean(least))
 
 
 def contestants(pool: Pool, *, fast: bool) -> list[Policy]:
@@ -142,7 +148,9 @@ def _one(pool: Pool, policy: Policy, seed: int, feedback: Feedback = "true") -> 
     )  # fmt: skip
 
 
-def _figures(name: str, traces: dict[str, list[Trace]], unused: list[tuple[int, int]], least: float) -> list[Result]:
+def _figures(
+    name: str, traces: dict[str, list[Trace]], unused: list[tuple[int, int]], least: float | None
+) -> list[Result]:
     wells = {n: np.array([t.wells for t in ts], float) for n, ts in traces.items()}
     ours = wells.pop(OURS)
     means: dict[str, float | None] = {n: float(w.mean()) for n, w in wells.items()}
@@ -169,7 +177,8 @@ def _figures(name: str, traces: dict[str, list[Trace]], unused: list[tuple[int, 
         Result(
             name=f"wells_to_verdict_{name}_ratio", value=ratio, sd=spread, n=len(ours), unit=f"of {uniform}",
             bar="<= 0.5", passed=ratio <= 0.5,
-            note=f"no choice of wells can reach less than {least / wells[uniform].mean():.2f} (oracle)",
+            note="a pool cannot give so many verdicts" if least is None else
+            f"no choice of wells can reach less than {least / wells[uniform].mean():.2f} (oracle)",
         ),
         Result(
             name=f"wells_to_verdict_{name}_permuted", value=float(permuted.mean()),
